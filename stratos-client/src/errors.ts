@@ -1,0 +1,65 @@
+/**
+ * What went wrong, for programs:
+ *
+ * - `InvalidServiceUrl`: the service URL is not an http(s) origin
+ * - `ForeignOrigin`: a path would have left the service
+ * - `ProxiedWriteRefused`: a repo call carried `atproto-proxy`; a PDS would answer it itself, in public
+ * - `UnknownSessionKind`: neither an OAuth nor an app-password session, and `options.auth` does not say which
+ * - `BodyTooLarge`: a streamed request body is longer than can be kept for repeating
+ * - `ServiceUnreachable`: the service did not answer, or not with what the protocol promises
+ * - `ServiceMismatch`: the service at this URL claims a DID that is not its own
+ * - `SessionRefused`: the service did not accept the proof of who the user is
+ * - `MissingScope`: the OAuth session was not granted the right to identify the user to this service
+ * - `PdsUnreachable`: the user's PDS did not answer
+ * - `PdsRequestFailed`: the user's PDS answered with an error, or not with what the protocol promises
+ */
+export type StratosClientErrorCode =
+  | 'InvalidServiceUrl'
+  | 'ForeignOrigin'
+  | 'ProxiedWriteRefused'
+  | 'UnknownSessionKind'
+  | 'BodyTooLarge'
+  | 'ServiceUnreachable'
+  | 'ServiceMismatch'
+  | 'SessionRefused'
+  | 'MissingScope'
+  | 'PdsUnreachable'
+  | 'PdsRequestFailed'
+
+/** Where a failure came from, when another server reported it. */
+export interface StratosClientErrorOptions extends ErrorOptions {
+  /** HTTP status of the answer that failed */
+  status?: number
+  /** the XRPC error name in that answer, such as `RecordNotFound` */
+  serverError?: string
+}
+
+/** Every failure this package reports by itself. Answers of the service to your own calls are not turned into one. */
+export class StratosClientError extends Error {
+  override name = 'StratosClientError'
+  readonly code: StratosClientErrorCode
+  readonly status: number | undefined
+  readonly serverError: string | undefined
+
+  constructor(code: StratosClientErrorCode, message: string, options: StratosClientErrorOptions = {}) {
+    super(message, options)
+    this.code = code
+    this.status = options.status
+    this.serverError = options.serverError
+  }
+}
+
+/**
+ * Finds the failure of this package behind `error`, or null.
+ *
+ * `Agent` of `@atproto/api` wraps whatever its fetch handler throws in an `XRPCError`; the original is its `cause`.
+ */
+export function findStratosClientError(error: unknown): StratosClientError | null {
+  let current = error
+  // A chain of causes may be circular; nobody nests this deep on purpose.
+  for (let depth = 0; depth < 8 && current instanceof Error; depth++) {
+    if (current instanceof StratosClientError) return current
+    current = current.cause
+  }
+  return null
+}

@@ -1,0 +1,119 @@
+import { Agent } from '@atproto/api'
+import { StratosClientError } from './errors.ts'
+import { createServiceFetchHandler, parseServiceUrl, type FetchHandler } from './routing.ts'
+import { formatAudience } from './scopes.ts'
+import { fetchServiceDid } from './service-identity.ts'
+import { withServiceJwt } from './service-jwt.ts'
+import { withSessionKey } from './session-key.ts'
+
+const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024
+
+/**
+ * How a user is proven to the service: `session-key` for OAuth sessions, whose key signs every request, `service-jwt`
+ * for sessions that only hold a bearer token for their PDS.
+ */
+export type StratosAuth = 'session-key' | 'service-jwt'
+
+/** A signed-in user: `OAuthSession`, `CredentialSession`, or an `Agent` made from one. */
+export interface StratosSession {
+  readonly did?: string
+  /** Sends a request as the user; a relative path goes to the user's PDS. */
+  fetchHandler(pathOrUrl: string, init?: RequestInit): Promise<Response>
+}
+
+export interface StratosSessionOptions {
+  /** DID of the service; by default the service is asked, and believed if the DID is a `did:web` of its host. */
+  serviceDid?: string
+  /** Fragment of the service's DID that names its role; `atproto_pns` unless the operator changed it. */
+  serviceFragment?: string
+  /** Only needed for a session that is not one of the official ones. */
+  auth?: StratosAuth
+  /** Longest streamed request body, in bytes, that is kept in memory for repeating; 16 MiB by default. */
+  maxBufferedBytes?: number
+  /** For requests without the session's credentials; the platform's by default. */
+  fetch?: typeof globalThis.fetch
+}
+
+/**
+ * Makes a handler that sends requests to a Stratos service as the user of `session`, proving who they are.
+ *
+ * Takes care of session keys (`zone.stratos.server.createSession`) or service tokens; the caller sees only the answer
+ * to the request. For an `Agent` of `@atproto/api` use {@link createStratosAgent}; this one fits other clients.
+ *
+ * @returns takes a path such as `/xrpc/zone.stratos.server.listDomains`; rejects with a {@link StratosClientError} when
+ *   the user could not be proven to the service
+ * @throws {StratosClientError} `InvalidServiceUrl` or `UnknownSessionKind`
+ */
+export function createStratosFetchHandler(
+  session: StratosSession,
+  serviceUrl: string,
+  options: StratosSessionOptions = {},
+): FetchHandler {
+  const service = parseServiceUrl(serviceUrl)
+  const owner = unwrapAgent(session)
+  const asUser: FetchHandler = (pathOrUrl, init) => owner.fetchHandler(pathOrUrl, init)
+  const fetch = options.fetch ?? globalThis.fetch
+  const findServiceDid = once(async () => options.serviceDid ?? (await fetchServiceDid(service.href, fetch)))
+
+  const authenticated =
+    (options.auth ?? detectAuth(owner)) === 'session-key'
+      ? withSessionKey(asUser, {
+          service,
+          findAudience: async () => formatAudience(await findServiceDid(), options.serviceFragment),
+          maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
+        })
+      : withServiceJwt(asUser, { findServiceDid, currentDid: () => owner.did, fetch })
+
+  return createServiceFetchHandler(authenticated, service.href).handle
+}
+
+/**
+ * Makes an `Agent` whose calls go to a Stratos service as the user of `session`.
+ *
+ * Create one per session and service, and drop it when the user signs out.
+ *
+ * @throws {StratosClientError} `InvalidServiceUrl` or `UnknownSessionKind`. Calls of the agent reject with `XRPCError`;
+ *   use `findStratosClientError` to see whether this package is the reason.
+ */
+export function createStratosAgent(
+  session: StratosSession,
+  serviceUrl: string,
+  options: StratosSessionOptions = {},
+): Agent {
+  const owner = unwrapAgent(session)
+  const fetchHandler = createStratosFetchHandler(owner, serviceUrl, options)
+  return new Agent({
+    get did() {
+      return owner.did as Agent['did']
+    },
+    fetchHandler,
+  })
+}
+
+// An Agent adds headers of its own (labelers, a proxy) that are not meant for calls of this package.
+function unwrapAgent(session: StratosSession): StratosSession {
+  return session instanceof Agent ? session.sessionManager : session
+}
+
+/**
+ * Tells OAuth sessions from app-password sessions.
+ *
+ * There is no default: a bearer token sent to the service by mistake would hand over the user's whole account.
+ */
+function detectAuth(session: StratosSession): StratosAuth {
+  if ('getTokenInfo' in session) return 'session-key'
+  if ('dispatchUrl' in session) return 'service-jwt'
+  throw new StratosClientError('UnknownSessionKind', "pass `auth: 'session-key'` or `auth: 'service-jwt'`")
+}
+
+/** Calls `find` until it succeeds, then remembers; callers at the same time share one call. */
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | null = null
+  return () => {
+    found ??= find().catch((err: unknown) => {
+      found = null
+      throw err
+    })
+    return found
+  }
+}

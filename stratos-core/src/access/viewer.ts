@@ -1,0 +1,32 @@
+import type { Did } from '../ids.ts'
+
+/** Who asks. Made by the service's `auth/` from a credential that was checked, and by nobody else. */
+export type Viewer = AnonymousViewer | UserViewer | ServiceViewer | OperatorViewer
+
+export interface AnonymousViewer {
+  readonly kind: 'anonymous'
+}
+
+/** A person, or an application on their behalf. */
+export interface UserViewer {
+  readonly kind: 'user'
+  readonly did: Did
+  /** Whether the DID has an active enrollment here. */
+  readonly enrolled: boolean
+  /** Boundaries the enrollment grants, fully qualified; empty without one. */
+  readonly boundaries: ReadonlySet<string>
+}
+
+/** An AppView or another service that the operator has put on the allow list. */
+export interface ServiceViewer {
+  readonly kind: 'service'
+  readonly did: Did
+}
+
+/** Whoever runs this service. Administers enrollments; reads no records. */
+export interface OperatorViewer {
+  readonly kind: 'operator'
+  readonly name: string
+}
+
+export const ANONYMOUS: AnonymousViewer = { kind: 'anonymous' }

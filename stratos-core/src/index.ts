@@ -1,0 +1,109 @@
+export { ERROR_CODES, RateLimitedError, StratosError, type ErrorCode } from './errors.ts'
+export {
+  formatAtUri,
+  nextTid,
+  parseAtUri,
+  parseCid,
+  parseDid,
+  parseNsid,
+  parseRkey,
+  parseTid,
+  type AtUri,
+  type Cid,
+  type Did,
+  type Nsid,
+  type RecordAddress,
+  type Rkey,
+  type Tid,
+} from './ids.ts'
+
+export {
+  MAX_BOUNDARY_LENGTH,
+  isQualified,
+  parseBoundary,
+  qualifyBoundary,
+  type Boundary,
+  type BoundaryParts,
+} from './boundary/boundary.ts'
+export { boundariesOf } from './boundary/record-boundaries.ts'
+
+export {
+  ANONYMOUS,
+  type AnonymousViewer,
+  type OperatorViewer,
+  type ServiceViewer,
+  type UserViewer,
+  type Viewer,
+} from './access/viewer.ts'
+export { ALLOW, deny, type Decision, type DenyReason } from './access/decision.ts'
+export { FULL_SCOPE, readScopeOf, type ReadScope } from './access/read-scope.ts'
+export {
+  MAX_RECORD_BOUNDARIES,
+  checkBoundaries,
+  mayRead,
+  mayWrite,
+  type BoundaryAuthority,
+} from './access/boundary-policy.ts'
+
+export {
+  decideEligibility,
+  type Eligibility,
+  type Enrollment,
+  type EnrollmentPolicy,
+  type IneligibleReason,
+} from './enrollment/enrollment.ts'
+export {
+  encodeAttestation,
+  signAttestation,
+  verifyAttestation,
+  type Attestation,
+  type AttestedMembership,
+} from './enrollment/attestation.ts'
+export {
+  ENROLLMENT_COLLECTION,
+  buildEnrollmentRecord,
+  parseEnrollmentRecord,
+  serviceDidToRkey,
+  type EnrollmentRecord,
+  type EnrollmentRecordValue,
+} from './enrollment/enrollment-record.ts'
+
+export { MAX_RECORD_DEPTH, assertDataModel } from './record/data-model.ts'
+export { MAX_RECORD_BYTES, decodeRecord, encodeRecord, type RecordBlock } from './record/record-block.ts'
+export { isKeptCollection } from './record/collections.ts'
+export {
+  validateRecord,
+  type RecordDraft,
+  type RecordPolicy,
+  type ValidatedRecord,
+} from './record/validate-record.ts'
+export {
+  POST_COLLECTION,
+  assertNoPrivateEmbed,
+  checkReferences,
+  referencesOf,
+} from './record/references.ts'
+export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
+
+export type {
+  ActorStores,
+  Actors,
+  BacklogStore,
+  BlockChanges,
+  EnrollmentStore,
+  EventLog,
+  Job,
+  JobQueue,
+  LoggedEvent,
+  RecordEntry,
+  RecordKey,
+  RecordListing,
+  RecordStore,
+  ReplayStore,
+  RepoHead,
+  RepoStore,
+  SessionKey,
+  SessionStore,
+  SigningKeyResolver,
+  StoredRecord,
+} from './storage/index.ts'

@@ -1,0 +1,175 @@
+/**
+ * Commits: what they contain, and which blocks they add and supersede. No I/O but the blocks it is given to read from; the
+ * caller stores the result in one transaction.
+ */
+import type { Keypair } from '@atproto/crypto'
+import { encode } from '@atproto/lex-cbor'
+import { type Cid, cidForCbor } from '@atproto/lex-data'
+import { MST } from '@atproto/repo'
+import { StratosError } from '../errors.ts'
+import type { Did, Nsid, Rkey, Tid } from '../ids.ts'
+import type { RecordBlock } from '../record/record-block.ts'
+import type { RepoHead } from '../storage/repo-store.ts'
+import { type BlockSource, NodeStore } from './node-store.ts'
+
+export type RepoWrite =
+  | {
+      readonly action: 'create' | 'update'
+      readonly collection: Nsid
+      readonly rkey: Rkey
+      readonly block: RecordBlock
+    }
+  | { readonly action: 'delete'; readonly collection: Nsid; readonly rkey: Rkey }
+
+/** One write as it happened. `cid` is null after a delete, `prev` before a create. */
+export interface CommitOp {
+  readonly action: RepoWrite['action']
+  readonly collection: Nsid
+  readonly rkey: Rkey
+  readonly cid: Cid | null
+  readonly prev: Cid | null
+}
+
+/** A signed commit and what has to change among the blocks for it. Block maps and lists use the base32 form of CIDs. */
+export interface BuiltCommit extends RepoHead {
+  /** The commit before this one; the commit's own `prev` member is always null. */
+  readonly prev: Cid | null
+  /** Revision before this one. */
+  readonly since: Tid | null
+  /** The commit, the new MST nodes and the records. */
+  readonly newBlocks: Map<string, Uint8Array>
+  /** MST nodes and the commit that nothing refers to any more. */
+  readonly removedCids: string[]
+  /**
+   * Records that were replaced or deleted. Records with equal content share a block, so one of these must stay as long as
+   * some other key of the repo still has it as its value; only the record index knows.
+   */
+  readonly removedRecordCids: string[]
+  readonly ops: CommitOp[]
+}
+
+/** Signs the first commit of a repo, which has no records. */
+export async function buildInitialCommit(repo: { did: Did; rev: Tid; keypair: Keypair }): Promise<BuiltCommit> {
+  const tree = await MST.create(new NodeStore({ findBlock: async () => null }))
+  const { cid: data, bytes } = await tree.serialize()
+  const commit = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
+  const newBlocks = new Map([
+    [data.toString(), bytes],
+    [commit.cid.toString(), commit.bytes],
+  ])
+  const nothing = { removedCids: [], removedRecordCids: [], ops: [] }
+  return { cid: commit.cid, rev: repo.rev, data, prev: null, since: null, newBlocks, ...nothing }
+}
+
+/**
+ * Applies writes to a repo, in order, and signs the result as one commit.
+ *
+ * @param repo `previous` is the head to build on and `blocks` holds at least its MST; `rev` must be later than the
+ *   previous one, which is not checked (see `nextTid`)
+ * @throws {StratosError} `RecordAlreadyExists` for a create on a key in use, `RecordNotFound` for an update or delete of
+ *   one that is not, `InvalidRequest` without any write
+ */
+export async function buildCommit(repo: {
+  did: Did
+  previous: RepoHead
+  rev: Tid
+  writes: readonly RepoWrite[]
+  blocks: BlockSource
+  keypair: Keypair
+}): Promise<BuiltCommit> {
+  const { did, previous, rev, writes } = repo
+  if (writes.length === 0) throw new StratosError('InvalidRequest', 'a commit needs at least one write')
+  const store = new NodeStore(repo.blocks)
+  const { tree, ops } = await applyWrites(MST.load(store, previous.data), writes)
+  const nodes = await serializeTree(tree)
+  const data = await tree.getPointer()
+  const commit = await signCommit({ did, rev, data }, repo.keypair)
+  const records = recordChanges(writes, ops)
+  const newBlocks = new Map([...nodes.changed, ...records.added, [commit.cid.toString(), commit.bytes] as const])
+  return {
+    cid: commit.cid,
+    rev,
+    data,
+    prev: previous.cid,
+    since: previous.rev,
+    newBlocks,
+    removedCids: [...store.read].filter((cid) => !nodes.kept.has(cid)).concat(previous.cid.toString()),
+    removedRecordCids: records.removed,
+    ops,
+  }
+}
+
+async function applyWrites(start: MST, writes: readonly RepoWrite[]): Promise<{ tree: MST; ops: CommitOp[] }> {
+  const ops: CommitOp[] = []
+  let tree = start
+  for (const write of writes) {
+    const { action, collection, rkey } = write
+    const key = `${collection}/${rkey}`
+    const prev = await tree.get(key)
+    if (action === 'create' && prev !== null) throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
+    if (action !== 'create' && prev === null) throw new StratosError('RecordNotFound', `there is no record ${key}`)
+    const cid = action === 'delete' ? null : write.block.cid
+    if (cid === null) tree = await tree.delete(key)
+    else tree = prev === null ? await tree.add(key, cid) : await tree.update(key, cid)
+    ops.push({ action, collection, rkey, cid, prev })
+  }
+  return { tree, ops }
+}
+
+interface SerializedTree {
+  /** Nodes that are not in the tree before. */
+  readonly changed: Map<string, Uint8Array>
+  /** CIDs of nodes that are in the tree now, as far as they were looked at. */
+  readonly kept: Set<string>
+}
+
+/** Encodes the changed nodes, children first, each once. */
+async function serializeTree(root: MST): Promise<SerializedTree> {
+  const changed = new Map<string, Uint8Array>()
+  const kept = new Set<string>()
+  const visit = async (node: MST): Promise<void> => {
+    // A node that was never read has no members that were.
+    for (const entry of node.entries ?? []) if (entry.isTree()) await visit(entry)
+    if (node.outdatedPointer) {
+      const { cid, bytes } = await node.serialize()
+      node.pointer = cid
+      node.outdatedPointer = false
+      changed.set(cid.toString(), bytes)
+    }
+    kept.add(node.pointer.toString())
+  }
+  await visit(root)
+  return { changed, kept }
+}
+
+/** The net effect on records: of several writes to one key, only the first `prev` and the last `cid` count. */
+function recordChanges(
+  writes: readonly RepoWrite[],
+  ops: readonly CommitOp[],
+): { added: Map<string, Uint8Array>; removed: string[] } {
+  const before = new Map<string, string | undefined>()
+  const after = new Map<string, string | undefined>()
+  for (const op of ops) {
+    const key = `${op.collection}/${op.rkey}`
+    if (!before.has(key)) before.set(key, op.prev?.toString())
+    after.set(key, op.cid?.toString())
+  }
+  const live = new Set(after.values())
+  const removed = new Set(before.values())
+  const added = new Map<string, Uint8Array>()
+  for (const write of writes) {
+    if (write.action !== 'delete' && live.has(write.block.cid.toString())) {
+      added.set(write.block.cid.toString(), write.block.bytes)
+    }
+  }
+  return { added, removed: [...removed].filter((cid) => cid !== undefined && !live.has(cid)) as string[] }
+}
+
+async function signCommit(
+  content: { did: Did; rev: Tid; data: Cid },
+  keypair: Keypair,
+): Promise<{ cid: Cid; bytes: Uint8Array }> {
+  const unsigned = { ...content, version: 3, prev: null }
+  const bytes = encode({ ...unsigned, sig: await keypair.sign(encode(unsigned)) })
+  return { cid: await cidForCbor(bytes), bytes }
+}

@@ -1,0 +1,17 @@
+export {
+  NativeKeypair,
+  createP256Keypair,
+  createSecp256k1Keypair,
+  importP256Keypair,
+  importSecp256k1Keypair,
+} from './native-keypair.ts'
+export { verifySignature } from './native-verify.ts'
+export {
+  buildCommit,
+  buildInitialCommit,
+  type BuiltCommit,
+  type CommitOp,
+  type RepoWrite,
+} from './build-commit.ts'
+export type { BlockSource } from './node-store.ts'
+export { collectRepoBlocks, writeCar, type CarBlock } from './export-car.ts'

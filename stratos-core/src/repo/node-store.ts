@@ -1,0 +1,44 @@
+import type { Cid } from '@atproto/lex-data'
+import { BlockMap, ReadableBlockstore } from '@atproto/repo'
+
+/** Where the blocks of a repo are read from; the storage port's `RepoStore` is one. */
+export interface BlockSource {
+  /** @param cid base32 text form */
+  findBlock(cid: string): Promise<Uint8Array | null>
+}
+
+/**
+ * What the MST of `@atproto/repo` reads its nodes through. Remembers which were read: those are the ones that a change of
+ * the tree may supersede.
+ */
+export class NodeStore extends ReadableBlockstore {
+  /** CIDs of the nodes read so far. */
+  readonly read = new Set<string>()
+  readonly #source: BlockSource
+
+  constructor(source: BlockSource) {
+    super()
+    this.#source = source
+  }
+
+  override async getBytes(cid: Cid): Promise<Uint8Array | null> {
+    const key = cid.toString()
+    this.read.add(key)
+    return this.#source.findBlock(key)
+  }
+
+  override async has(cid: Cid): Promise<boolean> {
+    return (await this.#source.findBlock(cid.toString())) !== null
+  }
+
+  override async getBlocks(cids: Cid[]): Promise<{ blocks: BlockMap; missing: Cid[] }> {
+    const blocks = new BlockMap()
+    const missing: Cid[] = []
+    for (const cid of cids) {
+      const bytes = await this.getBytes(cid)
+      if (bytes === null) missing.push(cid)
+      else blocks.set(cid, bytes)
+    }
+    return { blocks, missing }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Keypair } from '@atproto/crypto'
+import type { Did } from '../ids.ts'
+import type { EventLog } from './event-log.ts'
+import type { JobQueue } from './job-queue.ts'
+import type { RecordStore } from './record-store.ts'
+import type { RepoStore } from './repo-store.ts'
+
+/**
+ * The private repos of a service, one per actor. The work handed to `read` and `transact` receives the only handle there
+ * is: stores must not be kept beyond it, and nothing else may touch the repo from inside it.
+ */
+export interface Actors {
+  exists(did: Did): Promise<boolean>
+
+  /** Makes room for an actor. Does nothing when it exists. The repo has no head until its first commit. */
+  create(did: Did): Promise<void>
+
+  /**
+   * Runs `work` against committed state.
+   *
+   * @throws {StratosError} `RepoNotFound` if there is no such actor
+   */
+  read<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T>
+
+  /**
+   * Runs `work` in one transaction that holds the repo against every other writer, on all instances, and is durable when
+   * the promise resolves. A throw rolls everything back.
+   *
+   * @throws {StratosError} `RepoNotFound` if there is no such actor
+   */
+  transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T>
+
+  /** The P-256 key that signs this actor's commits; made on first use. */
+  signingKey(did: Did): Promise<Keypair>
+
+  /** Removes rows, blocks, queue, key and files. Does nothing when the actor is gone. */
+  destroy(did: Did): Promise<void>
+}
+
+/** The stores of one actor, bound to one handle. */
+export interface ActorStores {
+  readonly repo: RepoStore
+  readonly records: RecordStore
+  /** Events of the repo: one per commit. */
+  readonly events: EventLog
+  /** Public stubs that still have to reach the PDS. */
+  readonly stubs: JobQueue
+}

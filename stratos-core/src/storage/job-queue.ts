@@ -1,0 +1,28 @@
+/** Work that must happen once a transaction is durable, and is tried until it succeeds or is given up. */
+export interface Job {
+  /** What the job is about; at most one job per key, the newest wishes win. */
+  readonly key: string
+  /** JSON text. */
+  readonly payload: string
+  /** Rises with every `put` on the same key; guards against finishing a job that has changed meanwhile. */
+  readonly version: number
+  readonly attempts: number
+  readonly nextAttemptAtMs: number
+  readonly lastError: string | null
+}
+
+/** A durable queue, in order of the first `put` of each key. */
+export interface JobQueue {
+  put(key: string, payload: string, nowMs: number): Promise<void>
+  /** The job of this key, unless there is none or it is given up. */
+  find(key: string): Promise<Job | null>
+  /** Jobs that are not given up, oldest first, due or not. */
+  list(limit: number): Promise<Job[]>
+  /** Forgets the job unless it was put again since. */
+  finish(job: Job): Promise<void>
+  /** Keeps the job for a later attempt unless it was put again since. */
+  retry(job: Job, nextAttemptAtMs: number, error: string): Promise<void>
+  /** Sets the job aside as a dead letter unless it was put again since. */
+  giveUp(job: Job, error: string): Promise<void>
+  listGivenUp(limit: number): Promise<Job[]>
+}

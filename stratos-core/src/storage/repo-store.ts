@@ -1,0 +1,32 @@
+import type { Cid } from '@atproto/lex-data'
+import type { Tid } from '../ids.ts'
+
+/** The newest commit of a repo. */
+export interface RepoHead {
+  readonly cid: Cid
+  readonly rev: Tid
+  /** Root of the MST that this commit signs. */
+  readonly data: Cid
+}
+
+/** What one commit changes among the blocks. Keys are CIDs in their base32 text form. */
+export interface BlockChanges {
+  readonly added: ReadonlyMap<string, Uint8Array>
+  readonly removed: readonly string[]
+}
+
+/** Head and blocks of one repo. */
+export interface RepoStore {
+  findHead(): Promise<RepoHead | null>
+  findBlock(cid: string): Promise<Uint8Array | null>
+  /** In no particular order; missing blocks are absent from the answer. */
+  findBlocks(cids: readonly string[]): Promise<Map<string, Uint8Array>>
+  /** All live blocks in pages, ordered by CID. @param after exclusive; empty text starts */
+  listBlocks(after: string, limit: number): Promise<{ cid: string; bytes: Uint8Array }[]>
+  /**
+   * Moves the head from `previous` to `next` and applies the block changes.
+   *
+   * @throws {StratosError} `ConcurrentModification` if the head is not `previous`
+   */
+  applyCommit(previous: RepoHead | null, next: RepoHead, changes: BlockChanges): Promise<void>
+}

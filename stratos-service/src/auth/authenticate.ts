@@ -1,0 +1,201 @@
+import {
+  ANONYMOUS,
+  StratosError,
+  type AnonymousViewer,
+  type Did,
+  type Nsid,
+  type OperatorViewer,
+  type ServiceViewer,
+  type UserViewer,
+} from 'stratos-core'
+import type { AdminPassword } from './admin.ts'
+import { challengeFor, CHALLENGE_HEADER, NONCE_HEADER } from './challenge.ts'
+import { headerValues, readCredential, type Credential } from './credentials.ts'
+import type { DpopProofs } from './dpop-proof.ts'
+import type { FailureLimiter } from './failure-limiter.ts'
+import type { Memberships } from './memberships.ts'
+import type { ServiceJwts } from './service-jwt.ts'
+import type { SessionKeys } from './session-key.ts'
+
+/** What authentication looks at: nothing that a proxy or a sender could make up unnoticed, and not the body. */
+export interface AuthRequest {
+  readonly method: string
+  /** The request target as received, with the query; `originalUrl` behind a router. */
+  readonly url: string
+  /** Names and values in turn, as received. */
+  readonly rawHeaders: readonly string[]
+  /** Where the request came from; only limits look at it. */
+  readonly address: string
+  /** Sets a header of the answer, be it a success or a refusal. */
+  readonly setHeader: (name: string, value: string) => void
+}
+
+export type MethodKind = 'query' | 'procedure'
+
+/** Who sent a request. */
+export interface Caller {
+  readonly viewer: AnonymousViewer | UserViewer | ServiceViewer
+  /** Thumbprint of the session key, if that is how the caller was recognised. */
+  readonly jkt: string | null
+}
+
+export interface AuthenticatorSettings {
+  /** Scheme, host and port under which clients know this service; no trailing slash. */
+  readonly origin: string
+  /** DIDs of allow-listed services. */
+  readonly services: ReadonlySet<Did>
+}
+
+export interface AuthenticatorParts {
+  readonly proofs: Pick<DpopProofs, 'verify' | 'nonce'>
+  readonly jwts: Pick<ServiceJwts, 'verify'>
+  readonly sessions: Pick<SessionKeys, 'find'>
+  readonly memberships: Memberships
+  readonly admin: Pick<AdminPassword, 'verify'>
+  /** Limits bad credentials by address; null sets no limit. */
+  readonly failures: FailureLimiter | null
+}
+
+/** A request whose headers are read and not yet believed. */
+interface Claim {
+  readonly request: AuthRequest
+  readonly credential: Credential
+  /** Values of all `DPoP` headers. */
+  readonly proofs: readonly string[]
+}
+
+/**
+ * Turns a request into a viewer. A request without a credential is anonymous; one with a credential that does not hold is
+ * refused, also where nobody would have asked for one.
+ *
+ * Every DID comes from a signature that leads to its DID document: of this request, or of the registration of the key
+ * that signed this request. The claims of a DPoP access token are not read.
+ *
+ * All methods set the headers that belong to the answer, and throw `StratosError` `AuthenticationRequired`,
+ * `SessionRequired`, `UseDpopNonce`, `InvalidDpopProof`, `RateLimitExceeded`, or `InvalidRequest` for a request target
+ * that is not a path.
+ */
+export class Authenticator {
+  readonly #settings: AuthenticatorSettings
+  readonly #parts: AuthenticatorParts
+
+  constructor(settings: AuthenticatorSettings, parts: AuthenticatorParts) {
+    this.#settings = settings
+    this.#parts = parts
+  }
+
+  /** @param nsid the method called, which a service token must name */
+  async authenticate(request: AuthRequest, nsid: Nsid, kind: MethodKind): Promise<Caller> {
+    return this.#attempt(request, null, async (claim) => {
+      switch (claim.credential.scheme) {
+        case 'none':
+          if (claim.proofs.length > 0) throw refused('a DPoP proof must come with Authorization: DPoP')
+          return { viewer: ANONYMOUS, jkt: null }
+        case 'bearer':
+          if (claim.proofs.length > 0) throw refused('use a service token or a DPoP proof, not both')
+          return { viewer: await this.#bearerOf(claim.credential.token, nsid, kind), jkt: null }
+        case 'dpop':
+          return this.#keyHolder(claim)
+        case 'basic':
+          throw refused('a password opens nothing here')
+      }
+    })
+  }
+
+  /**
+   * Finds out which key signed the request, be it registered or not. A token need not be there, but a proof that comes
+   * with one must have been made for it.
+   *
+   * @returns thumbprint of the key
+   */
+  async proveKey(request: AuthRequest): Promise<string> {
+    return this.#attempt(request, 'dpop', async (claim) => {
+      const { scheme } = claim.credential
+      if (scheme !== 'none' && scheme !== 'dpop') throw refused('this method takes a DPoP proof')
+      return this.#verifyProof(claim)
+    })
+  }
+
+  async authenticateOperator(request: AuthRequest): Promise<OperatorViewer> {
+    return this.#attempt(request, 'basic', async ({ credential }) =>
+      this.#parts.admin.verify(credential, request.address),
+    )
+  }
+
+  /**
+   * @param wanted the scheme to ask for when the request is refused; null asks for a better one of the kind that was
+   *   presented
+   */
+  async #attempt<T>(
+    request: AuthRequest,
+    wanted: Credential['scheme'] | null,
+    verify: (claim: Claim) => Promise<T>,
+  ): Promise<T> {
+    const { failures, proofs: verifier } = this.#parts
+    // A proxy's form of request names a host, and the host is ours to say.
+    if (!request.url.startsWith('/')) throw new StratosError('InvalidRequest', 'the request target must be a path')
+    const proofs = headerValues(request.rawHeaders, 'dpop')
+    const isAttempt = proofs.length > 0 || headerValues(request.rawHeaders, 'authorization').length > 0
+    let scheme: Credential['scheme'] = 'none'
+    try {
+      if (isAttempt) failures?.check(request.address)
+      const credential = readCredential(request.rawHeaders)
+      scheme = credential.scheme
+      return await verify({ request, credential, proofs })
+    } catch (err) {
+      if (err instanceof StratosError) {
+        setChallenge(request, err, wanted ?? scheme)
+        if (isAttempt && isBadCredential(err)) failures?.count(request.address)
+      }
+      throw err
+    } finally {
+      if (proofs.length > 0 || scheme === 'dpop') request.setHeader(NONCE_HEADER, verifier.nonce())
+    }
+  }
+
+  async #bearerOf(token: string, nsid: Nsid, kind: MethodKind): Promise<UserViewer | ServiceViewer> {
+    const { iss } = await this.#parts.jwts.verify(token, { lxm: nsid, once: kind === 'procedure' })
+    return this.#settings.services.has(iss) ? { kind: 'service', did: iss } : this.#userOf(iss)
+  }
+
+  /** A session key makes a user of any DID: what services may do takes a token that names the method. */
+  async #keyHolder(claim: Claim): Promise<Caller> {
+    const jkt = await this.#verifyProof(claim)
+    const session = await this.#parts.sessions.find(jkt)
+    if (session === null) {
+      throw new StratosError('SessionRequired', 'the DPoP key is not registered; call zone.stratos.server.createSession')
+    }
+    return { viewer: await this.#userOf(session.did), jkt }
+  }
+
+  async #verifyProof({ request, credential, proofs }: Claim): Promise<string> {
+    const [path = ''] = request.url.split('?')
+    const { jkt } = await this.#parts.proofs.verify({
+      proofs,
+      method: request.method,
+      url: this.#settings.origin + path,
+      accessToken: credential.scheme === 'none' ? null : credential.token,
+    })
+    return jkt
+  }
+
+  async #userOf(did: Did): Promise<UserViewer> {
+    const membership = await this.#parts.memberships.find(did)
+    return { kind: 'user', did, enrolled: membership !== null, boundaries: membership?.boundaries ?? new Set() }
+  }
+}
+
+/** Sets `WWW-Authenticate` where the refusal is one of authentication. */
+export function setChallenge(request: AuthRequest, error: StratosError, scheme: Credential['scheme']): void {
+  const challenge = challengeFor(error, scheme)
+  if (challenge !== null) request.setHeader(CHALLENGE_HEADER, challenge)
+}
+
+/** Honest clients meet the other refusals in the normal course of things. */
+function isBadCredential(error: StratosError): boolean {
+  return error.code === 'AuthenticationRequired' || error.code === 'InvalidDpopProof'
+}
+
+function refused(why: string): StratosError {
+  return new StratosError('AuthenticationRequired', why)
+}

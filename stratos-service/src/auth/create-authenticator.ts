@@ -1,0 +1,71 @@
+import { type Did, type ReplayStore, type SessionStore, type SigningKeyResolver } from 'stratos-core'
+import { AdminPassword } from './admin.ts'
+import { Authenticator } from './authenticate.ts'
+import { DpopNonces } from './dpop-nonce.ts'
+import { DpopProofs } from './dpop-proof.ts'
+import { FailureLimiter } from './failure-limiter.ts'
+import type { Memberships } from './memberships.ts'
+import { ReplayCache } from './replay-cache.ts'
+import { ServiceJwts } from './service-jwt.ts'
+import { SessionKeys } from './session-key.ts'
+
+const MINUTE_MS = 60_000
+const BAD_CREDENTIALS_PER_MINUTE = 60
+const BAD_PASSWORDS_PER_MINUTE = 10
+
+export interface AuthenticationSettings {
+  readonly serviceDid: Did
+  readonly fragments: readonly string[]
+  /** Origin under which clients know this service. */
+  readonly origin: string
+  readonly appviews: ReadonlySet<Did>
+  readonly adminPassword: string | null
+  readonly sessionTtlMs: number
+  readonly requireDpopNonce: boolean
+}
+
+/** What authentication leans on. */
+export interface AuthenticationPorts {
+  readonly keys: SigningKeyResolver
+  readonly sessions: SessionStore
+  readonly replays: ReplayStore
+  readonly memberships: Memberships
+  readonly nonceSecret: Uint8Array
+  readonly nowMs: () => number
+}
+
+/** Connects the verifiers. */
+export function createAuthenticator(settings: AuthenticationSettings, ports: AuthenticationPorts) {
+  const { nowMs } = ports
+  const jwts = new ServiceJwts({
+    audiences: new Set([
+      settings.serviceDid,
+      ...settings.fragments.map((fragment) => `${settings.serviceDid}#${fragment}`),
+    ]),
+    keys: ports.keys,
+    replays: ports.replays,
+    nowMs,
+  })
+  const proofs = new DpopProofs({
+    nonces: new DpopNonces(ports.nonceSecret, nowMs),
+    requireNonce: settings.requireDpopNonce,
+    // A nonce dies with the secret that this process made, and every proof with it; without nonces only the clock ends
+    // the life of a proof, and a restart must not revive it.
+    replays: new ReplayCache({ shared: settings.requireDpopNonce ? null : ports.replays, nowMs }),
+    nowMs,
+  })
+  const sessions = new SessionKeys({ store: ports.sessions, jwts, ttlMs: settings.sessionTtlMs, nowMs })
+  const limiter = (maxFailures: number) => new FailureLimiter({ maxFailures, windowMs: MINUTE_MS, nowMs })
+  const authenticator = new Authenticator(
+    { origin: settings.origin, services: settings.appviews },
+    {
+      proofs,
+      jwts,
+      sessions,
+      memberships: ports.memberships,
+      admin: new AdminPassword(settings.adminPassword, limiter(BAD_PASSWORDS_PER_MINUTE)),
+      failures: limiter(BAD_CREDENTIALS_PER_MINUTE),
+    },
+  )
+  return { authenticator, sessions }
+}

@@ -1,0 +1,120 @@
+import { parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
+import { ConfigError, type Env } from './env.ts'
+
+export type Config = ReturnType<typeof buildConfig>
+
+const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
+const BOUNDARY_NAME = /^[A-Za-z0-9][A-Za-z0-9._~-]*$/
+const MAX_BOUNDARY_LENGTH = 253
+
+/**
+ * Turns the flat environment into nested settings and checks what no single variable can tell.
+ *
+ * @throws {ConfigError} with every contradiction found
+ */
+export function buildConfig(env: Env) {
+  const problems: string[] = []
+  const publicUrl = new URL(env.STRATOS_PUBLIC_URL)
+  const secure = publicUrl.protocol === 'https:'
+  const loopback = LOOPBACK_HOSTS.has(publicUrl.hostname)
+  if (!secure && !loopback) problems.push('STRATOS_PUBLIC_URL must be https unless it is a loopback address')
+  if (secure && env.STRATOS_ALLOW_PRIVATE_ADDRESSES) {
+    problems.push('STRATOS_ALLOW_PRIVATE_ADDRESSES is for local networks and is refused with an https STRATOS_PUBLIC_URL')
+  }
+
+  const serviceDid = readServiceDid(env.STRATOS_SERVICE_DID, publicUrl, problems)
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(env.STRATOS_SERVICE_FRAGMENT)) {
+    problems.push('STRATOS_SERVICE_FRAGMENT must be lower-case letters, digits and underscores')
+  }
+  const allowed = qualifyAll(serviceDid, env.STRATOS_ALLOWED_DOMAINS, 'STRATOS_ALLOWED_DOMAINS', problems)
+  const auto = qualifyAll(serviceDid, env.STRATOS_AUTO_ENROLL_DOMAINS, 'STRATOS_AUTO_ENROLL_DOMAINS', problems)
+  for (const boundary of auto) {
+    if (!allowed.includes(boundary)) problems.push(`STRATOS_AUTO_ENROLL_DOMAINS names "${boundary}", which is not allowed`)
+  }
+  const dids = (name: 'STRATOS_ALLOWED_DIDS' | 'STRATOS_ALLOWED_APPVIEWS') =>
+    new Set(env[name].flatMap((did) => readDid(did, name, problems) ?? []))
+  const allowedDids = dids('STRATOS_ALLOWED_DIDS')
+  const appviews = dids('STRATOS_ALLOWED_APPVIEWS')
+  for (const entry of env.STRATOS_EXTRA_COLLECTIONS) {
+    if (!/^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z][a-zA-Z0-9-]*)+(\.\*)?$/.test(entry)) {
+      problems.push(`STRATOS_EXTRA_COLLECTIONS has "${entry}", which is neither an NSID nor ends in ".*"`)
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+
+  return {
+    service: {
+      did: serviceDid,
+      fragment: env.STRATOS_SERVICE_FRAGMENT,
+      publicUrl: env.STRATOS_PUBLIC_URL,
+      secure,
+      loopback,
+      boundaries: new Set<Boundary>(allowed) as ReadonlySet<Boundary>,
+      contact: env.STRATOS_OPERATOR_CONTACT,
+    },
+    server: {
+      host: env.STRATOS_HOST,
+      port: env.STRATOS_PORT,
+      logLevel: env.STRATOS_LOG_LEVEL,
+      trustedProxies: env.STRATOS_TRUSTED_PROXIES,
+    },
+    storage: { backend: env.STORAGE_BACKEND, dataDir: env.STRATOS_DATA_DIR, openActors: env.STRATOS_OPEN_ACTORS },
+    enrollment: {
+      mode: env.STRATOS_ENROLLMENT_MODE,
+      allowedDids,
+      allowedPdsEndpoints: env.STRATOS_ALLOWED_PDS_ENDPOINTS,
+      autoBoundaries: auto.length > 0 ? auto : allowed,
+      redirectOrigins: new Set(env.STRATOS_ALLOWED_REDIRECT_ORIGINS) as ReadonlySet<string>,
+    },
+    oauth: { clientName: env.STRATOS_OAUTH_CLIENT_NAME },
+    identity: {
+      plcUrl: env.STRATOS_PLC_URL,
+      handleResolverUrl: env.STRATOS_HANDLE_RESOLVER_URL === '' ? null : env.STRATOS_HANDLE_RESOLVER_URL,
+      allowPrivateAddresses: env.STRATOS_ALLOW_PRIVATE_ADDRESSES,
+    },
+    access: {
+      appviews,
+      adminPassword: env.STRATOS_ADMIN_PASSWORD === '' ? null : env.STRATOS_ADMIN_PASSWORD,
+      sessionTtlMs: env.STRATOS_SESSION_TTL_MS,
+      requireDpopNonce: env.STRATOS_DPOP_REQUIRE_NONCE,
+      extraCollections: env.STRATOS_EXTRA_COLLECTIONS,
+    },
+    writeRate: {
+      maxWrites: env.STRATOS_WRITE_RATE_MAX_WRITES,
+      windowMs: env.STRATOS_WRITE_RATE_WINDOW_MS,
+      cooldownMs: env.STRATOS_WRITE_RATE_COOLDOWN_MS,
+      cooldownJitterMs: env.STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS,
+    },
+    stubs: env.STRATOS_STUBS,
+  } as const
+}
+
+function readServiceDid(raw: string, publicUrl: URL, problems: string[]): Did {
+  const did = readDid(raw, 'STRATOS_SERVICE_DID', problems)
+  const derived = `did:web:${publicUrl.host.replace(':', '%3A')}`
+  // Anything else would publish a DID document that nobody can resolve to this service.
+  if (did !== null && did.startsWith('did:web:') && did.toLowerCase() !== derived.toLowerCase()) {
+    problems.push(`STRATOS_SERVICE_DID is ${did}, but STRATOS_PUBLIC_URL makes it ${derived}`)
+  }
+  return did ?? parseDid('did:web:invalid.invalid')
+}
+
+function readDid(raw: string, name: string, problems: string[]): Did | null {
+  try {
+    return parseDid(raw)
+  } catch {
+    problems.push(`${name} has "${raw}", which is not a DID`)
+    return null
+  }
+}
+
+function qualifyAll(serviceDid: Did, names: readonly string[], variable: string, problems: string[]): Boundary[] {
+  return names.map((name) => {
+    if (!BOUNDARY_NAME.test(name)) {
+      problems.push(`${variable} has "${name}"; names are letters, digits and . _ ~ - and carry no service DID`)
+    }
+    const boundary = qualifyBoundary(serviceDid, name)
+    if (boundary.length > MAX_BOUNDARY_LENGTH) problems.push(`${variable} has "${name}", which is too long`)
+    return boundary
+  })
+}

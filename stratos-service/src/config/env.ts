@@ -1,0 +1,157 @@
+import { boolean, integer, list, oneOf, origin, origins, text, url, type Reader } from './readers.ts'
+
+/**
+ * Every environment variable the service reads: parser, default, help. The typed `Env`, `.env.example` and the table in
+ * the operator documentation all come from here.
+ */
+export const ENV_TABLE = {
+  STRATOS_SERVICE_DID: required(text, 'Identity', 'DID of this service, `did:web:<host>` (a port is written `%3A3100`)'),
+  STRATOS_PUBLIC_URL: required(origin, 'Identity', 'Public base URL, as clients see it; no path'),
+  STRATOS_ALLOWED_DOMAINS: required(
+    list,
+    'Identity',
+    'Comma-separated boundary names; each becomes `<service DID>/<name>`',
+  ),
+  STRATOS_SERVICE_FRAGMENT: optional(text, 'atproto_pns', 'Identity', 'Fragment of the service in `source` and did.json'),
+  STRATOS_OPERATOR_CONTACT: optional(text, '', 'Identity', 'Contact shown in the User-Agent of outgoing requests'),
+
+  STRATOS_HOST: optional(text, '0.0.0.0', 'Server', 'Address to listen on'),
+  STRATOS_PORT: optional(integer(0, 65535), 3100, 'Server', 'Port to listen on; 0 takes a free one'),
+  STRATOS_LOG_LEVEL: optional(
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'info',
+    'Server',
+    'Log level; `LOG_LEVEL` is accepted as another name',
+  ),
+  STRATOS_TRUSTED_PROXIES: optional(
+    integer(0, 10),
+    0,
+    'Server',
+    'How many reverse proxies in front append to X-Forwarded-For; only limits by address use it',
+  ),
+
+  STORAGE_BACKEND: optional(oneOf('sqlite'), 'sqlite', 'Storage', 'Database: `sqlite`, a file per actor'),
+  STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases, keys and blobs'),
+  STRATOS_OPEN_ACTORS: optional(integer(1, 100_000), 500, 'Storage', 'How many actor databases are kept open'),
+
+  STRATOS_ENROLLMENT_MODE: optional(
+    oneOf('open', 'allowlist'),
+    'allowlist',
+    'Enrollment',
+    '`open` lets everybody enroll, `allowlist` only the accounts named below',
+  ),
+  STRATOS_ALLOWED_DIDS: optional(list, [], 'Enrollment', 'Comma-separated DIDs that may enroll'),
+  STRATOS_ALLOWED_PDS_ENDPOINTS: optional(origins, [], 'Enrollment', 'Comma-separated PDS origins whose users may enroll'),
+  STRATOS_AUTO_ENROLL_DOMAINS: optional(
+    list,
+    [],
+    'Enrollment',
+    'Boundary names given to a new user; empty means all allowed ones',
+  ),
+  STRATOS_ALLOWED_REDIRECT_ORIGINS: optional(
+    origins,
+    [],
+    'Enrollment',
+    'Origins that enrollment may return the browser to, besides this service and, on loopback, any loopback address',
+  ),
+  STRATOS_OAUTH_CLIENT_NAME: optional(text, 'Stratos', 'Enrollment', 'Name shown on the consent screen'),
+
+  STRATOS_PLC_URL: optional(url, 'https://plc.directory', 'Identity resolution', 'PLC directory'),
+  STRATOS_HANDLE_RESOLVER_URL: optional(
+    url,
+    '',
+    'Identity resolution',
+    'Service that resolves handles; unset means DNS and HTTPS',
+  ),
+  STRATOS_ALLOW_PRIVATE_ADDRESSES: optional(
+    boolean,
+    false,
+    'Identity resolution',
+    'Permit http and loopback addresses in outgoing requests; refused when the public URL is https',
+  ),
+
+  STRATOS_ALLOWED_APPVIEWS: optional(list, [], 'Access', 'Comma-separated DIDs of services that may read for their viewers'),
+  STRATOS_ADMIN_PASSWORD: optional(text, '', 'Access', 'Password of the admin methods; unset switches them off'),
+  STRATOS_SESSION_TTL_MS: optional(integer(1_000, 86_400_000), 3_600_000, 'Access', 'Life of a session key'),
+  STRATOS_DPOP_REQUIRE_NONCE: optional(boolean, true, 'Access', 'Require a fresh nonce of ours in DPoP proofs'),
+  STRATOS_EXTRA_COLLECTIONS: optional(
+    list,
+    [],
+    'Access',
+    'Collections accepted besides `zone.stratos.*`: NSIDs or `com.example.*`',
+  ),
+
+  STRATOS_WRITE_RATE_MAX_WRITES: optional(integer(1, 1_000_000), 300, 'Limits', 'Writes a user may make in a window'),
+  STRATOS_WRITE_RATE_WINDOW_MS: optional(integer(100, 86_400_000), 60_000, 'Limits', 'Length of that window'),
+  STRATOS_WRITE_RATE_COOLDOWN_MS: optional(integer(0, 86_400_000), 10_000, 'Limits', 'Pause after the limit is exceeded'),
+  STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS: optional(integer(0, 60_000), 1_000, 'Limits', 'Random addition to that pause'),
+
+  STRATOS_STUBS: optional(
+    oneOf('full', 'off'),
+    'full',
+    'Stubs',
+    '`full` keeps a public stub of every record on the PDS, `off` none',
+  ),
+} as const satisfies Record<string, Option<unknown>>
+
+export type EnvName = keyof typeof ENV_TABLE
+export type Env = { readonly [N in EnvName]: ReturnType<(typeof ENV_TABLE)[N]['read']> }
+
+interface Option<T> {
+  readonly section: string
+  readonly help: string
+  readonly read: Reader<T>
+  /** `undefined` marks a variable that must be set. */
+  readonly fallback: T | undefined
+}
+
+function required<T>(read: Reader<T>, section: string, help: string): Option<T> {
+  return { section, help, read, fallback: undefined }
+}
+
+function optional<T>(read: Reader<T>, fallback: NoInfer<T>, section: string, help: string): Option<T> {
+  return { section, help, read, fallback }
+}
+
+/** Raised once with every problem found, so that an operator mends a configuration in one go. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n- ${problems.join('\n- ')}`)
+    this.problems = problems
+  }
+}
+
+const ALIASES: Readonly<Record<string, EnvName>> = { LOG_LEVEL: 'STRATOS_LOG_LEVEL' }
+
+/**
+ * Reads the environment by the table. An empty value counts as unset.
+ *
+ * @throws {ConfigError} listing missing, malformed and unknown `STRATOS_*` variables
+ */
+export function readEnv(source: Readonly<Record<string, string | undefined>>): Env {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  const raw: Record<string, string | undefined> = { ...source }
+  for (const [alias, name] of Object.entries(ALIASES)) raw[name] ||= source[alias]
+
+  for (const [name, option] of Object.entries<Option<unknown>>(ENV_TABLE)) {
+    const value = raw[name]
+    if (value !== undefined && value !== '') {
+      try {
+        values[name] = option.read(value)
+      } catch (err) {
+        problems.push(`${name} ${err instanceof Error ? err.message : String(err)}`)
+      }
+    } else if (option.fallback === undefined) problems.push(`${name} must be set: ${option.help}`)
+    else values[name] = option.fallback
+  }
+  for (const name of Object.keys(source)) {
+    const ours = name.startsWith('STRATOS_') && !name.startsWith('STRATOS_TEST_')
+    if (ours && !(name in ENV_TABLE)) problems.push(`${name} is not a variable of this service`)
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return values as Env
+}

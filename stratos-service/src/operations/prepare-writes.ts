@@ -1,0 +1,98 @@
+import type { LexMap } from '@atproto/lex-data'
+import {
+  checkReferences,
+  encodeRecord,
+  nextTid,
+  parseAtUri,
+  parseRkey,
+  readScopeOf,
+  validateRecord,
+  StratosError,
+  type Actors,
+  type ActorStores,
+  type AtUri,
+  type Boundary,
+  type Nsid,
+  type RecordBlock,
+  type RecordPolicy,
+  type Rkey,
+  type UserViewer,
+} from 'stratos-core'
+import { readIfPresent } from './read-if-present.ts'
+import type { Swap, Write, WriteOptions } from './writes.ts'
+
+/** A write that has passed every rule which does not depend on the state of the author's own repo. */
+export type PreparedWrite = {
+  readonly collection: Nsid
+  readonly rkey: Rkey
+  readonly swap: Swap
+} & (
+  | {
+      readonly action: 'create' | 'put'
+      readonly record: LexMap
+      readonly block: RecordBlock
+      readonly boundaries: readonly Boundary[]
+      readonly validationStatus: 'valid' | 'unknown' | undefined
+    }
+  | { readonly action: 'delete' }
+)
+
+/** Validates and encodes writes, in order, before anything is locked. */
+export class PrepareWrites {
+  readonly #actors: Pick<Actors, 'read'>
+  readonly #policy: RecordPolicy
+  readonly #nowMs: () => number
+
+  constructor(options: { actors: Pick<Actors, 'read'>; policy: RecordPolicy; nowMs: () => number }) {
+    this.#actors = options.actors
+    this.#policy = options.policy
+    this.#nowMs = options.nowMs
+  }
+
+  /** @throws {StratosError} of the first rule that a write breaks; two writes of one record are `InvalidRequest` */
+  async prepare(author: UserViewer, writes: readonly Write[], options: WriteOptions): Promise<PreparedWrite[]> {
+    const prepared: PreparedWrite[] = []
+    const keys = new Set<string>()
+    let previousTid: ReturnType<typeof nextTid> | undefined
+    for (const write of writes) {
+      previousTid = nextTid(previousTid, this.#nowMs())
+      const rkey = write.rkey ?? parseRkey(previousTid)
+      const key = `${write.collection}/${rkey}`
+      if (keys.has(key)) throw new StratosError('InvalidRequest', `two writes of one request change ${key}`)
+      keys.add(key)
+      prepared.push(await this.#prepareOne(author, write, rkey, options))
+    }
+    return prepared
+  }
+
+  async #prepareOne(author: UserViewer, write: Write, rkey: Rkey, options: WriteOptions): Promise<PreparedWrite> {
+    const { action, collection } = write
+    if (action === 'delete') return { action, collection, rkey, swap: write.swap }
+    const { record } = write
+    const valid = validateRecord({ collection, rkey, record, validate: options.validate }, this.#policy, author)
+    checkReferences(record, valid.boundaries, await this.#visibleReferences(author, valid.references))
+    return {
+      action,
+      collection,
+      rkey,
+      record,
+      swap: action === 'put' ? write.swap : undefined,
+      block: await encodeRecord(record),
+      boundaries: valid.boundaries,
+      validationStatus: valid.validationStatus,
+    }
+  }
+
+  /** Boundaries of those referenced records that the author may see; the others look as if they did not exist. */
+  async #visibleReferences(author: UserViewer, uris: readonly AtUri[]): Promise<Map<AtUri, readonly Boundary[]>> {
+    const visible = new Map<AtUri, readonly Boundary[]>()
+    for (const uri of uris) {
+      const { did, collection, rkey } = parseAtUri(uri)
+      const scope = readScopeOf(author, did, this.#policy.serviceBoundaries)
+      const find = (stores: ActorStores) => stores.records.find({ collection, rkey }, scope)
+      const found = await readIfPresent(this.#actors, did, find)
+      if (found !== null) visible.set(uri, found.boundaries)
+    }
+    return visible
+  }
+}

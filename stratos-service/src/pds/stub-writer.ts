@@ -1,0 +1,128 @@
+import {
+  buildStub,
+  formatAtUri,
+  parseAtUri,
+  type Actors,
+  type BacklogStore,
+  type Did,
+  type EnrollmentStore,
+  type Job,
+} from 'stratos-core'
+import type { Logger } from '../logger.ts'
+import { drainInOrder } from './drain.ts'
+import type { PdsAccounts } from './pds-accounts.ts'
+import { Semaphore } from './semaphore.ts'
+import { WakeUps } from './wake-ups.ts'
+
+const CONCURRENT_PER_PDS = 4
+const CONCURRENT = 64
+const IDLE_MS = 60_000
+
+type StubJob = { action: 'put'; cid: string; createdAt: string } | { action: 'delete' }
+
+/**
+ * Carries public stubs to the users' PDSes. The jobs lie in the actors' own databases, written by the commits that make
+ * them necessary; this drains them, in order for each actor and side by side for different ones.
+ */
+export class StubWriter {
+  readonly #actors: Pick<Actors, 'read' | 'transact'>
+  readonly #backlog: BacklogStore
+  readonly #enrollments: Pick<EnrollmentStore, 'find'>
+  readonly #pds: PdsAccounts
+  /** `did#fragment`, as stubs name the service. */
+  readonly #service: string
+  readonly #logger: Logger
+  readonly #nowMs: () => number
+  readonly #wakeUps: WakeUps<Did>
+  readonly #all = new Semaphore(CONCURRENT)
+  readonly #perPds = new Map<string, Semaphore>()
+  /** Actors in the backlog store, as far as this instance put them there. */
+  readonly #marked = new Map<Did, { idleSinceMs: number }>()
+
+  constructor(options: {
+    actors: Pick<Actors, 'read' | 'transact'>
+    backlog: BacklogStore
+    enrollments: Pick<EnrollmentStore, 'find'>
+    pds: PdsAccounts
+    service: string
+    logger: Logger
+    nowMs: () => number
+  }) {
+    this.#actors = options.actors
+    this.#backlog = options.backlog
+    this.#enrollments = options.enrollments
+    this.#pds = options.pds
+    this.#service = options.service
+    this.#logger = options.logger
+    this.#nowMs = options.nowMs
+    this.#wakeUps = new WakeUps((did) => this.#drain(did), options.nowMs)
+  }
+
+  /** Takes up what an earlier run left behind. */
+  async start(): Promise<void> {
+    for (const did of await this.#backlog.list()) {
+      this.#marked.set(did, { idleSinceMs: this.#nowMs() })
+      this.wake(did)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#wakeUps.stop()
+  }
+
+  async mark(did: Did): Promise<void> {
+    if (!this.#marked.has(did)) await this.#backlog.add(did)
+    this.#marked.set(did, { idleSinceMs: this.#nowMs() })
+  }
+
+  wake(did: Did): void {
+    void this.#wakeUps.wake(did)
+  }
+
+  async #drain(did: Did): Promise<number | null> {
+    try {
+      const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
+      const { nextAttemptAtMs } = await this.#slot(pds, () =>
+        drainInOrder(
+          (work) => this.#actors.transact(did, (stores) => work(stores.stubs)),
+          (job) => this.#carryOut(did, job),
+          {
+            nowMs: this.#nowMs,
+            onFailure: (job, err) => this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
+          },
+        ),
+      )
+      return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
+    } catch (err) {
+      this.#logger.error({ did, err }, 'stub queue cannot be drained')
+      return this.#nowMs() + IDLE_MS
+    }
+  }
+
+  /** A busy actor stays marked, so that its writes need not be preceded by one to the backlog. */
+  async #unmarkWhenIdle(did: Did): Promise<number | null> {
+    const idleSinceMs = this.#marked.get(did)?.idleSinceMs ?? 0
+    if (this.#nowMs() - idleSinceMs < IDLE_MS) return idleSinceMs + IDLE_MS
+    // Forget first: a write that comes now marks the actor again, before or after the removal.
+    this.#marked.delete(did)
+    await this.#backlog.remove(did)
+    if (this.#marked.has(did)) await this.#backlog.add(did)
+    return null
+  }
+
+  async #carryOut(did: Did, job: Job): Promise<void> {
+    const uri = `at://${did}/${job.key}`
+    const { collection, rkey } = parseAtUri(uri)
+    const stub = JSON.parse(job.payload) as StubJob
+    if (stub.action === 'delete') return this.#pds.deleteRecord(did, collection, rkey)
+    const { cid, createdAt } = stub
+    const subject = { uri: formatAtUri({ did, collection, rkey }), cid, service: this.#service, nowIso: createdAt }
+    await this.#pds.putRecord(did, collection, rkey, buildStub({ $type: collection, createdAt }, subject))
+  }
+
+  async #slot<T>(pds: string, work: () => Promise<T>): Promise<T> {
+    const slots = this.#perPds.get(pds) ?? new Semaphore(CONCURRENT_PER_PDS)
+    this.#perPds.set(pds, slots)
+    return slots.run(() => this.#all.run(work))
+  }
+}

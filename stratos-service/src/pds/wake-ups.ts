@@ -1,0 +1,60 @@
+/** Longest delay that a timer takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * Runs work for keys: one run at a time for each, once more if it was woken meanwhile, and again when the run asks for
+ * it.
+ */
+export class WakeUps<K> {
+  readonly #run: (key: K) => Promise<number | null>
+  readonly #nowMs: () => number
+  readonly #active = new Map<K, { again: boolean; done: Promise<void> }>()
+  readonly #timers = new Map<K, NodeJS.Timeout>()
+  #stopped = false
+
+  /** @param run returns when to run again, in milliseconds since the epoch, or null; must not throw */
+  constructor(run: (key: K) => Promise<number | null>, nowMs: () => number) {
+    this.#run = run
+    this.#nowMs = nowMs
+  }
+
+  /** @returns a promise that resolves when this key is idle again */
+  async wake(key: K): Promise<void> {
+    if (this.#stopped) return
+    const active = this.#active.get(key)
+    if (active !== undefined) {
+      active.again = true
+      return active.done
+    }
+    clearTimeout(this.#timers.get(key))
+    this.#timers.delete(key)
+    const entry = { again: false, done: Promise.resolve() }
+    this.#active.set(key, entry)
+    entry.done = this.#loop(key, entry)
+    return entry.done
+  }
+
+  /** Lets the runs under way end and starts none anew. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+    await Promise.all([...this.#active.values()].map((entry) => entry.done))
+  }
+
+  async #loop(key: K, entry: { again: boolean }): Promise<void> {
+    let nextAtMs: number | null
+    do {
+      entry.again = false
+      nextAtMs = await this.#run(key)
+    } while (entry.again && !this.#stopped)
+    this.#active.delete(key)
+    if (nextAtMs !== null && !this.#stopped) this.#schedule(key, nextAtMs - this.#nowMs())
+  }
+
+  #schedule(key: K, delayMs: number): void {
+    const timer = setTimeout(() => void this.wake(key), Math.min(Math.max(delayMs, 0), MAX_TIMER_MS))
+    timer.unref()
+    this.#timers.set(key, timer)
+  }
+}

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Keypair } from '@atproto/crypto'
+import { parseNsid, type Did } from 'stratos-core'
+import { createSecp256k1Keypair, importSecp256k1Keypair } from 'stratos-core/repo'
+import { createAuthenticator } from './auth/create-authenticator.ts'
+import { clientAddress } from './client-address.ts'
+import type { Config } from './config/config.ts'
+import { loadOrCreateSecret } from './config/secrets.ts'
+import { createHttpApp } from './http.ts'
+import { buildDidDocument } from './identity/did-document.ts'
+import { DidDocuments } from './identity/did-documents.ts'
+import { Handles } from './identity/handles.ts'
+import { createSafeFetch } from './identity/safe-fetch.ts'
+import { KeyedLock } from './limits/keyed-lock.ts'
+import { WriteRateLimiter } from './limits/write-rate-limiter.ts'
+import type { Logger } from './logger.ts'
+import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from './oauth/client.ts'
+import { oauthRoutes } from './oauth/routes.ts'
+import { Enrollments } from './operations/enrollments.ts'
+import { Hydrate } from './operations/hydrate.ts'
+import { PrepareWrites } from './operations/prepare-writes.ts'
+import { ReadRecords } from './operations/read-records.ts'
+import { WriteRecords } from './operations/write-records.ts'
+import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
+import { EnrollmentRecords } from './pds/enrollment-record.ts'
+import { PdsAccounts } from './pds/pds-accounts.ts'
+import { StubWriter } from './pds/stub-writer.ts'
+import { openStorage } from './stores/open-storage.ts'
+import { VERSION } from './version.ts'
+import { addRoutes } from './xrpc/routes.ts'
+import { MethodTable } from './xrpc/method-table.ts'
+
+const ENROLLMENT_COLLECTION = parseNsid('zone.stratos.actor.enrollment')
+const POST_COLLECTION = parseNsid('zone.stratos.feed.post')
+
+/** A service that listens. */
+export interface RunningService {
+  /** The port in use, also when the configuration asked for any free one. */
+  readonly port: number
+  /** Stops taking requests, lets those under way end, and closes everything. */
+  close(): Promise<void>
+}
+
+/** The composition root: builds every part from the configuration and connects them. Nothing else builds anything. */
+export async function startService(config: Config, logger: Logger): Promise<RunningService> {
+  const nowMs = Date.now
+  const { service } = config
+  const storage = await openStorage(config.storage, nowMs)
+  const serviceKey = await loadServiceKey(config.storage.dataDir)
+
+  const userAgent = `Stratos/${VERSION}${service.contact === '' ? '' : ` (+${service.contact})`}`
+  const { allowPrivateAddresses, plcUrl, handleResolverUrl } = config.identity
+  const fetch = createSafeFetch({ allowPrivateAddresses, userAgent })
+  const documents = new DidDocuments({ plcUrl, fetch, nowMs })
+  const handles = new Handles({ resolverUrl: handleResolverUrl, fetch, documents, nowMs })
+
+  const exactExtras = config.access.extraCollections.filter((entry) => !entry.endsWith('.*')).map(parseNsid)
+  const stubCollections = new Set([POST_COLLECTION, ...exactExtras])
+  const oauthSettings = {
+    publicUrl: service.publicUrl,
+    loopback: service.loopback && !service.secure,
+    clientName: config.oauth.clientName,
+    collections: [ENROLLMENT_COLLECTION, ...stubCollections],
+  }
+  const oauth = createOauthClient({
+    ...oauthSettings,
+    plcUrl,
+    handleResolverUrl,
+    allowHttp: allowPrivateAddresses,
+    fetch,
+    stateStore: storage.oauthStates,
+    sessionStore: storage.oauthSessions,
+    lock: new KeyedLock(),
+  })
+  const pds = new PdsAccounts(oauth)
+  const records = new EnrollmentRecords({ pds, serviceUrl: service.publicUrl, serviceKey })
+  const { actors, backlog, memberships } = storage
+  const publisher = new EnrollmentPublisher({
+    queue: storage.enrollmentJobs,
+    enrollments: storage.enrollments,
+    records,
+    logger,
+    nowMs,
+  })
+  const stubs = new StubWriter({
+    actors,
+    backlog,
+    enrollments: storage.enrollments,
+    pds,
+    service: `${service.did}#${service.fragment}`,
+    logger,
+    nowMs,
+  })
+
+  const enrollments = new Enrollments({
+    actors,
+    store: storage.enrollments,
+    policy: config.enrollment,
+    autoBoundaries: config.enrollment.autoBoundaries,
+    service,
+    serviceKey,
+    changed: async (did) => {
+      memberships.forget(did)
+      await publisher.publish(did)
+    },
+    nowMs,
+  })
+  const recordPolicy = {
+    serviceDid: service.did,
+    serviceBoundaries: service.boundaries,
+    extraCollections: config.access.extraCollections,
+  }
+  const writes = new WriteRecords({
+    actors,
+    prepare: new PrepareWrites({ actors, policy: recordPolicy, nowMs }),
+    rate: new WriteRateLimiter(config.writeRate, nowMs),
+    lock: new KeyedLock(),
+    stubs: config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections },
+    nowMs,
+  })
+  const reads = new ReadRecords({ actors, serviceBoundaries: service.boundaries })
+
+  const { authenticator, sessions } = createAuthenticator(
+    {
+      ...config.access,
+      serviceDid: service.did,
+      fragments: ['stratos', service.fragment],
+      origin: service.publicUrl,
+    },
+    {
+      keys: documents,
+      sessions: storage.sessions,
+      replays: storage.replays,
+      memberships,
+      nonceSecret: randomBytes(32),
+      nowMs,
+    },
+  )
+  const addressOf = (req: Parameters<typeof clientAddress>[0]) => clientAddress(req, config.server.trustedProxies)
+  const methods = new MethodTable({ auth: authenticator, addressOf, logger })
+  addRoutes(methods, {
+    writes,
+    reads,
+    hydrate: new Hydrate({ records: reads, memberships }),
+    enrollments,
+    sessions,
+    handles,
+    boundaries: service.boundaries,
+  })
+
+  const app = createHttpApp({
+    didDocument: buildDidDocument({ ...service, signingKey: serviceKey.did() }),
+    clientMetadata: clientMetadata(oauthSettings),
+    checkHealth: async () => ({ db: await storage.check() }),
+    version: VERSION,
+    oauth: oauthRoutes({
+      oauth,
+      states: storage.oauthStates,
+      scope: oauthScope(oauthSettings.collections),
+      returns: { ...service, allowedOrigins: config.enrollment.redirectOrigins },
+      secure: service.secure,
+      callbackOrigin: callbackOrigin(service.publicUrl),
+      enroll: async (did: Did) => enrollments.enroll(did, await documents.findPds(did)),
+      logger,
+    }),
+    xrpc: methods.server.router,
+    logger,
+  })
+  const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 120_000 }, app)
+  server.maxHeadersCount = 100
+  await listen(server, config.server)
+  await publisher.start()
+  if (config.stubs !== 'off') await stubs.start()
+  const { port } = server.address() as AddressInfo
+  logger.info({ port, did: service.did, url: service.publicUrl, version: VERSION }, 'listening')
+
+  return {
+    port,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      await closed
+      await Promise.all([stubs.stop(), publisher.stop()])
+      await storage.close()
+    },
+  }
+}
+
+async function loadServiceKey(dataDir: string): Promise<Keypair> {
+  const make = async () => createSecp256k1Keypair().export()
+  return importSecp256k1Keypair(await loadOrCreateSecret(join(dataDir, 'signing_key'), make))
+}
+
+async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}

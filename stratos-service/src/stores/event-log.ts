@@ -1,0 +1,49 @@
+import type { Kysely } from 'kysely'
+import type { EventLog, LoggedEvent } from 'stratos-core'
+import type { FeedTables } from './schema.ts'
+
+/** One feed in the `feed` and `event` tables of a database. */
+export class SqlEventLog implements EventLog {
+  readonly #db: Kysely<FeedTables>
+  readonly #feed: string
+
+  constructor(db: Kysely<FeedTables>, feed: string) {
+    this.#db = db
+    this.#feed = feed
+  }
+
+  async append(body: Uint8Array, atMs: number): Promise<number> {
+    // The update locks the feed's row until the transaction ends, so numbers become visible in order.
+    const { last_seq: seq } = await this.#db
+      .insertInto('feed')
+      .values({ feed: this.#feed, last_seq: 1 })
+      .onConflict((conflict) =>
+        conflict.column('feed').doUpdateSet((eb) => ({ last_seq: eb('feed.last_seq', '+', 1) })),
+      )
+      .returning('last_seq')
+      .executeTakeFirstOrThrow()
+    await this.#db.insertInto('event').values({ feed: this.#feed, seq, at_ms: atMs, body }).execute()
+    return seq
+  }
+
+  async listAfter(after: number, limit: number): Promise<LoggedEvent[]> {
+    const rows = await this.#db
+      .selectFrom('event')
+      .select(['seq', 'at_ms', 'body'])
+      .where('feed', '=', this.#feed)
+      .where('seq', '>', after)
+      .orderBy('seq')
+      .limit(limit)
+      .execute()
+    return rows.map(({ seq, at_ms: atMs, body }) => ({ seq, atMs, body }))
+  }
+
+  async latestSeq(): Promise<number> {
+    const row = await this.#db
+      .selectFrom('feed')
+      .select('last_seq')
+      .where('feed', '=', this.#feed)
+      .executeTakeFirst()
+    return row?.last_seq ?? 0
+  }
+}

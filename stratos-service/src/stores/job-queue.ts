@@ -1,0 +1,104 @@
+import type { Kysely } from 'kysely'
+import type { Job, JobQueue } from 'stratos-core'
+import type { JobTables } from './schema.ts'
+
+const MAX_ERROR_LENGTH = 500
+
+/** One queue in the `job` table of a database. */
+export class SqlJobQueue implements JobQueue {
+  readonly #db: Kysely<JobTables>
+  readonly #queue: string
+
+  constructor(db: Kysely<JobTables>, queue: string) {
+    this.#db = db
+    this.#queue = queue
+  }
+
+  async put(key: string, payload: string, nowMs: number): Promise<void> {
+    await this.#db
+      .insertInto('job')
+      .values((eb) => ({
+        queue: this.#queue,
+        key,
+        // Its place in the order: after everything that is in the queue now.
+        position: eb
+          .selectFrom('job')
+          .select(({ fn, val }) => fn.coalesce(eb(fn.max('position'), '+', 1), val(1)).as('next'))
+          .where('queue', '=', this.#queue),
+        payload,
+        version: 1,
+        attempts: 0,
+        next_attempt_at_ms: nowMs,
+        last_error: null,
+        given_up: 0,
+      }))
+      .onConflict((conflict) =>
+        conflict.columns(['queue', 'key']).doUpdateSet((eb) => ({
+          payload,
+          version: eb('job.version', '+', 1),
+          attempts: 0,
+          next_attempt_at_ms: nowMs,
+          last_error: null,
+          given_up: 0,
+        })),
+      )
+      .execute()
+  }
+
+  async find(key: string): Promise<Job | null> {
+    const row = await this.#select(0).where('key', '=', key).executeTakeFirst()
+    return row === undefined ? null : toJob(row)
+  }
+
+  async list(limit: number): Promise<Job[]> {
+    return this.#list(0, limit)
+  }
+
+  async listGivenUp(limit: number): Promise<Job[]> {
+    return this.#list(1, limit)
+  }
+
+  async finish(job: Job): Promise<void> {
+    await this.#db
+      .deleteFrom('job')
+      .where('queue', '=', this.#queue)
+      .where('key', '=', job.key)
+      .where('version', '=', job.version)
+      .execute()
+  }
+
+  async retry(job: Job, nextAttemptAtMs: number, error: string): Promise<void> {
+    await this.#fail(job, { next_attempt_at_ms: nextAttemptAtMs }, error)
+  }
+
+  async giveUp(job: Job, error: string): Promise<void> {
+    await this.#fail(job, { given_up: 1 }, error)
+  }
+
+  async #fail(job: Job, change: { next_attempt_at_ms: number } | { given_up: number }, error: string): Promise<void> {
+    await this.#db
+      .updateTable('job')
+      .set({ ...change, attempts: job.attempts + 1, last_error: error.slice(0, MAX_ERROR_LENGTH) })
+      .where('queue', '=', this.#queue)
+      .where('key', '=', job.key)
+      .where('version', '=', job.version)
+      .execute()
+  }
+
+  async #list(givenUp: 0 | 1, limit: number): Promise<Job[]> {
+    return (await this.#select(givenUp).orderBy('position').limit(limit).execute()).map(toJob)
+  }
+
+  #select(givenUp: 0 | 1) {
+    return this.#db
+      .selectFrom('job')
+      .select(['key', 'payload', 'version', 'attempts', 'next_attempt_at_ms', 'last_error'])
+      .where('queue', '=', this.#queue)
+      .where('given_up', '=', givenUp)
+  }
+}
+
+function toJob(row: Pick<JobTables['job'], 'key' | 'payload' | 'version' | 'attempts' | 'next_attempt_at_ms' | 'last_error'>): Job {
+  const { key, payload, version, attempts } = row
+  return { key, payload, version, attempts, nextAttemptAtMs: row.next_attempt_at_ms, lastError: row.last_error }
+}

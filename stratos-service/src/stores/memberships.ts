@@ -1,0 +1,42 @@
+import type { Did, EnrollmentStore } from 'stratos-core'
+
+interface Membership {
+  readonly boundaries: ReadonlySet<string>
+}
+
+/** How long another instance's change may go unnoticed. */
+const FRESH_MS = 5_000
+const MAX_CACHED = 10_000
+
+/** Who is behind which boundaries, from a bounded cache over the enrollments. */
+export class CachedMemberships {
+  readonly #enrollments: Pick<EnrollmentStore, 'find'>
+  readonly #nowMs: () => number
+  readonly #cache = new Map<Did, { membership: Promise<Membership | null>; expiresAtMs: number }>()
+
+  constructor(enrollments: Pick<EnrollmentStore, 'find'>, nowMs: () => number) {
+    this.#enrollments = enrollments
+    this.#nowMs = nowMs
+  }
+
+  async find(did: Did): Promise<Membership | null> {
+    const nowMs = this.#nowMs()
+    const known = this.#cache.get(did)
+    if (known !== undefined && known.expiresAtMs > nowMs) return known.membership
+    if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
+    const membership = this.#load(did)
+    this.#cache.set(did, { membership, expiresAtMs: nowMs + FRESH_MS })
+    membership.catch(() => this.#cache.delete(did))
+    return membership
+  }
+
+  /** To be called after every change that this instance makes, so that it holds at once. */
+  forget(did: Did): void {
+    this.#cache.delete(did)
+  }
+
+  async #load(did: Did): Promise<Membership | null> {
+    const enrollment = await this.#enrollments.find(did)
+    return enrollment?.active === true ? { boundaries: new Set(enrollment.boundaries) } : null
+  }
+}

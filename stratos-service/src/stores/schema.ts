@@ -1,0 +1,55 @@
+import type { Generated } from 'kysely'
+
+/** Ordered events; shared by service and actor databases. `feed` names one ordered list. */
+export interface FeedTables {
+  feed: { feed: string; last_seq: number }
+  event: { feed: string; seq: number; at_ms: number; body: Uint8Array }
+}
+
+/** Durable work; shared by service and actor databases. */
+export interface JobTables {
+  job: {
+    queue: string
+    key: string
+    position: number
+    payload: string
+    version: number
+    attempts: number
+    next_attempt_at_ms: number
+    last_error: string | null
+    given_up: number
+  }
+}
+
+/**
+ * The tables of actors' repos. Every row carries `repo`, so that a database per actor and a schema shared by all are the
+ * same code in another place.
+ */
+export interface ActorTables extends FeedTables, JobTables {
+  repo_head: { repo: number; cid: string; rev: string; data: string }
+  repo_block: { repo: number; cid: string; content: Uint8Array }
+  record: { repo: number; collection: string; rkey: string; cid: string; rev: string }
+  record_boundary: { repo: number; collection: string; rkey: string; boundary: string }
+}
+
+/** The tables that belong to the service as a whole. */
+export interface ServiceTables extends FeedTables, JobTables {
+  /** Gives every actor a number; `repo` in the actor tables. */
+  actor: { id: Generated<number>; did: string }
+  enrollment: {
+    did: string
+    enrolled_at: string
+    pds_endpoint: string
+    signing_key: string
+    rkey: string
+    epoch: number
+  }
+  enrollment_boundary: { did: string; boundary: string }
+  oauth_state: { key: string; state: string; created_at_ms: number }
+  oauth_session: { did: string; session: string }
+  session_key: { jkt: string; did: string; created_at_ms: number; expires_at_ms: number }
+  replay: { key: string; expires_at_ms: number }
+  secret: { name: string; value: Uint8Array }
+  /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
+  stub_backlog: { did: string }
+}

@@ -1,0 +1,17 @@
+import { parseNsid, parseRkey, StratosError, type Viewer } from 'stratos-core'
+import type { com } from 'stratos-core/lexicons'
+import type { ReadRecords } from '../../../../operations/read-records.ts'
+import type { Handler } from '../../../method-table.ts'
+import type { HandleLookup } from '../../../own-repo.ts'
+
+export const getRecord =
+  (
+    records: Pick<ReadRecords, 'get'>,
+    handles: HandleLookup,
+  ): Handler<typeof com.atproto.repo.getRecord.main, Viewer> =>
+  async ({ viewer, params }) => {
+    const did = await handles.findDid(params.repo)
+    if (did === null) throw new StratosError('RecordNotFound', 'there is no such record')
+    const address = { did, collection: parseNsid(params.collection), rkey: parseRkey(params.rkey) }
+    return records.get(viewer, address, params.cid)
+  }

@@ -1,0 +1,61 @@
+import { XRPCError } from '@atproto/xrpc-server'
+import { RateLimitedError, StratosError, type ErrorCode } from 'stratos-core'
+
+interface WireError {
+  readonly status: number
+  readonly name: string
+}
+
+/** How each outcome looks on the wire. A new code does not compile until it has a line here. */
+const WIRE: Readonly<Record<ErrorCode, WireError>> = {
+  InvalidRequest: { status: 400, name: 'InvalidRequest' },
+  InvalidRecord: { status: 400, name: 'InvalidRecord' },
+  InvalidCollection: { status: 400, name: 'InvalidCollection' },
+  ServiceMismatch: { status: 400, name: 'ServiceMismatch' },
+  ForbiddenBoundary: { status: 400, name: 'ForbiddenBoundary' },
+  RecordNotFound: { status: 404, name: 'RecordNotFound' },
+  RepoNotFound: { status: 404, name: 'RepoNotFound' },
+  RecordAlreadyExists: { status: 400, name: 'RecordAlreadyExists' },
+  InvalidSwap: { status: 400, name: 'InvalidSwap' },
+  ConcurrentModification: { status: 400, name: 'ConcurrentModification' },
+  NotEnrolled: { status: 400, name: 'NotEnrolled' },
+  EnrollmentDenied: { status: 403, name: 'EnrollmentDenied' },
+  AuthenticationRequired: { status: 401, name: 'AuthenticationRequired' },
+  SessionRequired: { status: 401, name: 'SessionRequired' },
+  KeyInUse: { status: 409, name: 'KeyInUse' },
+  UseDpopNonce: { status: 401, name: 'use_dpop_nonce' },
+  InvalidDpopProof: { status: 401, name: 'invalid_dpop_proof' },
+  Forbidden: { status: 403, name: 'Forbidden' },
+  RateLimitExceeded: { status: 429, name: 'RateLimitExceeded' },
+  TooManyUris: { status: 400, name: 'TooManyUris' },
+  BlobNotFound: { status: 404, name: 'BlobNotFound' },
+  NotFound: { status: 404, name: 'NotFound' },
+  PdsUnreachable: { status: 502, name: 'PdsUnreachable' },
+  ServiceUnavailable: { status: 503, name: 'ServiceUnavailable' },
+  PayloadTooLarge: { status: 413, name: 'PayloadTooLarge' },
+  FutureCursor: { status: 400, name: 'FutureCursor' },
+  RecordBlocked: { status: 404, name: 'RecordBlocked' },
+}
+
+/** Status and name of an outcome, for those who answer without the XRPC server. */
+export function wireErrorOf(code: ErrorCode): WireError {
+  return WIRE[code]
+}
+
+/** Headers that go with an outcome, such as when to come back. */
+export function headersOf(err: StratosError): Readonly<Record<string, string>> {
+  if (err instanceof RateLimitedError) return { 'Retry-After': String(Math.ceil(err.retryAfterMs / 1000)) }
+  return err.code === 'ServiceUnavailable' ? { 'Retry-After': '1' } : {}
+}
+
+/** Turns whatever was thrown into what the XRPC server sends. Unknown errors become a 500 without detail. */
+export function toXrpcError(err: unknown): XRPCError {
+  if (err instanceof StratosError) {
+    const { status, name } = WIRE[err.code]
+    return new XRPCError(status, err.message, name, { cause: err })
+  }
+  const known = XRPCError.fromError(err)
+  // Body parsers name their errors after exception classes; the wire has one name for each status.
+  const fromParser = known.cause instanceof Error && 'expose' in known.cause
+  return fromParser ? new XRPCError(known.statusCode, known.errorMessage) : known
+}

@@ -1,0 +1,106 @@
+import { lexStringify } from '@atproto/lex-json'
+import type { LexValue } from '@atproto/lex-data'
+import { l } from '@atproto/lex'
+import { createServer, InternalServerError, type LexMethodConfig, type LexMethodInput, type LexMethodParams, type Server } from '@atproto/xrpc-server'
+import type { Request, Response } from 'express'
+import { parseNsid, StratosError, type Viewer } from 'stratos-core'
+import type { AuthRequest, Authenticator } from '../auth/authenticate.ts'
+import type { Guard } from '../auth/guards.ts'
+import type { Logger } from '../logger.ts'
+import { headersOf, toXrpcError } from './errors.ts'
+
+type Method = l.Procedure | l.Query
+
+/** One authenticated, validated call. */
+export interface Call<V extends Viewer, Params, Input> {
+  readonly viewer: V
+  readonly params: Params
+  readonly input: Input
+}
+
+/** Answers a call with the body of its output, or throws `StratosError`. Translates; decides nothing. */
+export type Handler<M extends Method, V extends Viewer> = (
+  call: Call<V, LexMethodParams<M>, LexMethodInput<M>>,
+) => Promise<l.InferMethodOutputBody<M>>
+
+export interface RouteLimits {
+  /** Largest JSON body; 64 KiB unless said otherwise. */
+  readonly maxJsonBytes?: number
+}
+
+const MAX_JSON_BYTES = 64 * 1024
+
+/** The methods this service answers, each with the guard that says who may call it. */
+export class MethodTable {
+  readonly server: Server = createServer(undefined, { validateResponse: false, errorParser: toXrpcError })
+  readonly #auth: Authenticator
+  readonly #addressOf: (req: Request) => string
+  readonly #logger: Logger
+  readonly #routes: { readonly method: string; readonly guard: string }[] = []
+
+  constructor(options: { auth: Authenticator; addressOf: (req: Request) => string; logger: Logger }) {
+    this.#auth = options.auth
+    this.#addressOf = options.addressOf
+    this.#logger = options.logger
+    this.server.router.disable('x-powered-by')
+    this.server.router.disable('etag')
+  }
+
+  /** Method and guard of every route, for the review of the list. */
+  get routes(): readonly { readonly method: string; readonly guard: string }[] {
+    return this.#routes
+  }
+
+  /** There is deliberately no way to add a method without a guard. */
+  add<M extends Method, V extends Viewer>(
+    method: l.Main<M>,
+    guard: Guard<V>,
+    // `Handler<M, V>` written out: an alias of the same shape may then serve two methods.
+    handler: (call: Call<V, LexMethodParams<M>, LexMethodInput<M>>) => Promise<l.InferMethodOutputBody<M>>,
+    limits: RouteLimits = {},
+  ): void {
+    const schema: l.Procedure | l.Query = l.getMain(method)
+    const nsid = parseNsid(schema.nsid)
+    const kind = schema.type === 'query' ? 'query' : 'procedure'
+    this.#routes.push({ method: nsid, guard: guard.name })
+    const config: LexMethodConfig<M, { credentials: V }> = {
+      opts: { jsonLimit: limits.maxJsonBytes ?? MAX_JSON_BYTES },
+      auth: ({ req, res, params }) =>
+        this.#translate(req, res, async () => {
+          const request = this.#authRequest(req, res)
+          return { credentials: await guard.resolve({ auth: this.#auth, request, nsid, kind, params }) }
+        }),
+      handler: ({ req, res, params, input, auth }) =>
+        this.#translate(req, res, async () => toJson(await handler({ viewer: auth.credentials, params, input }))),
+    }
+    // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
+    this.server.add(method, config as never)
+  }
+
+  #authRequest(req: Request, res: Response): AuthRequest {
+    return {
+      method: req.method,
+      url: req.originalUrl,
+      rawHeaders: req.rawHeaders,
+      address: this.#addressOf(req),
+      setHeader: (name, value) => res.setHeader(name, value),
+    }
+  }
+
+  async #translate<T>(req: Request, res: Response, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (err) {
+      if (!(err instanceof StratosError)) {
+        this.#logger.error({ err, requestId: res.getHeader('x-request-id'), path: req.path }, 'request failed')
+        throw new InternalServerError('Internal Server Error')
+      }
+      for (const [name, value] of Object.entries(headersOf(err))) res.setHeader(name, value)
+      throw err
+    }
+  }
+}
+
+function toJson(body: unknown) {
+  return { encoding: 'application/json', buffer: Buffer.from(lexStringify(body as LexValue)) }
+}

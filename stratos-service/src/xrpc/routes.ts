@@ -1,0 +1,67 @@
+import { com, zone } from 'stratos-core/lexicons'
+import { admin, anyViewer, enrolledUser, keyHolder, open, sessionHolder } from '../auth/guards.ts'
+import type { SessionKeys } from '../auth/session-key.ts'
+import type { Enrollments } from '../operations/enrollments.ts'
+import type { Hydrate } from '../operations/hydrate.ts'
+import type { ReadRecords } from '../operations/read-records.ts'
+import type { WriteRecords } from '../operations/write-records.ts'
+import { createRecord } from './com/atproto/repo/createRecord.ts'
+import { deleteRecord } from './com/atproto/repo/deleteRecord.ts'
+import { getRecord } from './com/atproto/repo/getRecord.ts'
+import { listRecords } from './com/atproto/repo/listRecords.ts'
+import { putRecord } from './com/atproto/repo/putRecord.ts'
+import type { MethodTable } from './method-table.ts'
+import type { HandleLookup } from './own-repo.ts'
+import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
+import { status } from './zone/stratos/enrollment/status.ts'
+import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
+import { hydrateRecord } from './zone/stratos/repo/hydrateRecord.ts'
+import { hydrateRecords } from './zone/stratos/repo/hydrateRecords.ts'
+import { createSession } from './zone/stratos/server/createSession.ts'
+import { deleteSession } from './zone/stratos/server/deleteSession.ts'
+import { listDomains } from './zone/stratos/server/listDomains.ts'
+
+export interface RouteParts {
+  readonly writes: WriteRecords
+  readonly reads: ReadRecords
+  readonly hydrate: Hydrate
+  readonly enrollments: Enrollments
+  readonly sessions: SessionKeys
+  readonly handles: HandleLookup
+  readonly boundaries: ReadonlySet<string>
+}
+
+const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
+
+/** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
+export function addRoutes(table: MethodTable, parts: RouteParts): void {
+  const { writes, reads, hydrate, enrollments, sessions, handles, boundaries } = parts
+  const create = createRecord(writes, handles)
+  const put = putRecord(writes, handles)
+  const remove = deleteRecord(writes, handles)
+  const get = getRecord(reads, handles)
+  const list = listRecords(reads, handles)
+
+  table.add(com.atproto.repo.createRecord, enrolledUser, create, RECORD_BODY)
+  table.add(com.atproto.repo.putRecord, enrolledUser, put, RECORD_BODY)
+  table.add(com.atproto.repo.deleteRecord, enrolledUser, remove)
+  table.add(com.atproto.repo.getRecord, anyViewer, get)
+  table.add(com.atproto.repo.listRecords, anyViewer, list)
+
+  // The same under names that a PDS passes on instead of serving them itself.
+  table.add(zone.stratos.repo.createRecord, enrolledUser, create, RECORD_BODY)
+  table.add(zone.stratos.repo.putRecord, enrolledUser, put, RECORD_BODY)
+  table.add(zone.stratos.repo.deleteRecord, enrolledUser, remove)
+  table.add(zone.stratos.repo.getRecord, anyViewer, getRecordFor(get, hydrate))
+  table.add(zone.stratos.repo.listRecords, anyViewer, list)
+
+  table.add(zone.stratos.repo.hydrateRecord, anyViewer, hydrateRecord(hydrate))
+  table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))
+
+  table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))
+  table.add(zone.stratos.server.listDomains, open('names of boundaries are public'), listDomains(boundaries))
+  table.add(zone.stratos.server.createSession, keyHolder, createSession(sessions))
+  table.add(zone.stratos.server.deleteSession, sessionHolder, deleteSession(sessions))
+
+  table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(enrollments))
+}

@@ -1,0 +1,24 @@
+import { asDatetimeString } from '@atproto/syntax'
+import { parseDid, type Viewer } from 'stratos-core'
+import type { zone } from 'stratos-core/lexicons'
+import type { Enrollments } from '../../../../operations/enrollments.ts'
+import type { Handler } from '../../../method-table.ts'
+
+export const status =
+  (enrollments: Pick<Enrollments, 'status'>): Handler<typeof zone.stratos.enrollment.status.main, Viewer> =>
+  async ({ viewer, params }) => {
+    const did = parseDid(params.did)
+    const found = await enrollments.status(viewer, did)
+    if (!found.enrolled) return { did, enrolled: false }
+    const { enrolledAt, signingKey, boundaries, enrollmentRkey, attestation } = found
+    return {
+      did,
+      enrolled: true,
+      enrolledAt: asDatetimeString(enrolledAt),
+      signingKey,
+      active: boundaries === undefined ? undefined : true,
+      boundaries: boundaries?.map((value) => ({ value })),
+      enrollmentRkey,
+      attestation,
+    }
+  }

@@ -1,0 +1,14 @@
+import { StratosError, type Viewer } from 'stratos-core'
+import type { zone } from 'stratos-core/lexicons'
+import type { Hydrate } from '../../../../operations/hydrate.ts'
+import type { Handler } from '../../../method-table.ts'
+
+const MAX_URIS = 100
+
+export const hydrateRecords =
+  (hydrate: Hydrate): Handler<typeof zone.stratos.repo.hydrateRecords.main, Viewer> =>
+  async ({ viewer, input: { body } }) => {
+    if (body.uris.length > MAX_URIS) throw new StratosError('TooManyUris', `at most ${MAX_URIS} URIs at a time`)
+    const { records, notFound, blocked } = await hydrate.many(viewer, body.uris, body.viewer)
+    return { records: [...records], notFound: [...notFound], blocked: [...blocked] }
+  }

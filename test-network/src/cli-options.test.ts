@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import { HELP, parseCliOptions, UsageError } from './cli-options.ts'
+
+describe('the command line', () => {
+  it('means a whole network with the web app when it is empty', () => {
+    expect(parseCliOptions([])).toEqual({
+      help: false,
+      portBase: undefined,
+      dataDir: undefined,
+      webapp: true,
+      enrolled: false,
+      json: false,
+      verbose: false,
+    })
+  })
+
+  it('takes every option', () => {
+    const line = '--port-base 4100 --data-dir d --storage sqlite --no-webapp --enrolled --json --verbose'
+    expect(parseCliOptions(line.split(' '))).toMatchObject({
+      portBase: 4100,
+      dataDir: 'd',
+      webapp: false,
+      enrolled: true,
+      json: true,
+      verbose: true,
+    })
+  })
+
+  it.each([
+    ['--storage postgres', /not available yet/],
+    ['--storage oracle', /sqlite or postgres/],
+    ['--port-base 80', /1024 to 65532/],
+    ['--port-base 0x1000', /1024 to 65532/],
+    ['--port-base 65533', /1024 to 65532/],
+    ['--colour', /--colour/],
+    ['extra', /extra/],
+  ])('refuses %s', (line, message) => {
+    expect(() => parseCliOptions(line.split(' '))).toThrow(UsageError)
+    expect(() => parseCliOptions(line.split(' '))).toThrow(message)
+  })
+
+  it('is explained by the help text, option by option', () => {
+    for (const name of [
+      'port-base',
+      'data-dir',
+      'storage',
+      'no-webapp',
+      'enrolled',
+      'json',
+      'verbose',
+      'help',
+    ]) {
+      expect(HELP).toContain(`--${name} `)
+    }
+  })
+})

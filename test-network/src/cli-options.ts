@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util'
+
+export const HELP = `Runs a PLC directory, a PDS, the Stratos service and the web app on this machine's loopback address,
+with the accounts alice.test, bob.test and carol.test.
+
+Usage: npm start -- [options]
+
+  --port-base N     use ports N to N+3 for PLC, PDS, service and web app
+                    (default: 3100 to 3103 when they are free, else any free ones)
+  --data-dir DIR    keep everything in DIR, to go on with it next time on the same ports;
+                    the PLC directory keeps a journal of its operations there
+                    (default: a temporary directory that is removed at the end)
+  --storage NAME    database of the service: sqlite (default) or postgres
+  --no-webapp       leave out the web app
+  --enrolled        enroll the three accounts: alice and bob get the boundaries general
+                    and writers, carol gets other
+  --json            print one line of JSON on standard output when all is ready;
+                    everything else goes to standard error
+  --verbose         show everything the service logs, not only warnings
+  --help            show this text
+`
+
+export interface CliOptions {
+  readonly help: boolean
+  readonly portBase: number | undefined
+  readonly dataDir: string | undefined
+  readonly webapp: boolean
+  readonly enrolled: boolean
+  readonly json: boolean
+  readonly verbose: boolean
+}
+
+/** A mistake in the command line, to be shown without a stack. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+/** @throws {UsageError} */
+export function parseCliOptions(args: readonly string[]): CliOptions {
+  const values = parse(args)
+  if (values.storage === 'postgres') throw new UsageError('--storage postgres is not available yet')
+  if (values.storage !== 'sqlite')
+    throw new UsageError(`--storage must be sqlite or postgres, not ${values.storage}`)
+  return {
+    help: values.help,
+    portBase: parsePortBase(values['port-base']),
+    dataDir: values['data-dir'],
+    webapp: !values['no-webapp'],
+    enrolled: values.enrolled,
+    json: values.json,
+    verbose: values.verbose,
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        'port-base': { type: 'string' },
+        'data-dir': { type: 'string' },
+        storage: { type: 'string', default: 'sqlite' },
+        'no-webapp': { type: 'boolean', default: false },
+        enrolled: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        verbose: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values
+  } catch (err) {
+    if (err instanceof TypeError) throw new UsageError(err.message, { cause: err })
+    throw err
+  }
+}
+
+function parsePortBase(raw: string | undefined): number | undefined {
+  if (raw === undefined) return undefined
+  const port = Number(raw)
+  if (!/^\d+$/.test(raw) || port < 1024 || port > 65_532) {
+    throw new UsageError(`--port-base must be a number from 1024 to 65532, not ${raw}`)
+  }
+  return port
+}

@@ -1,0 +1,173 @@
+import { join } from 'node:path'
+import { CAST, type Account } from './accounts.ts'
+import { enroll, refreshAccount, setBoundaries, type EnrollmentSite } from './enrollment.ts'
+import { openPlace, type NetworkPlace, type PlaceOptions } from './network-place.ts'
+import { startPlcAndPds, type PlcAndPds } from './plc-and-pds.ts'
+import { formatServiceLine } from './service-log.ts'
+import { ServiceProcess } from './service-process.ts'
+import { startWebServer } from './web-server.ts'
+import { buildWebapp } from './webapp-build.ts'
+
+export interface NetworkOptions extends PlaceOptions {
+  /** Database of the service. */
+  readonly storage?: 'sqlite'
+  /** Serves the web app too, building it when needed; default false. */
+  readonly webapp?: boolean
+  /** Enrolls alice, bob and carol and gives them their boundaries; default false. */
+  readonly enrolled?: boolean
+  /** Settings of the service on top of the network's own. */
+  readonly serviceEnv?: Readonly<Record<string, string>>
+  /** Receives progress, and what the service logs from `minLogLevel` on. */
+  readonly log?: (line: string) => void
+  /** pino's number; default 40, warnings. */
+  readonly minLogLevel?: number
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal
+}
+
+/** A PLC directory, a PDS, the Stratos service and, if asked for, the web app, all on loopback. */
+export interface Network extends Omit<PlcAndPds, 'ended'> {
+  readonly serviceUrl: string
+  readonly serviceDid: string
+  /** null without the web app. */
+  readonly webappUrl: string | null
+  readonly adminPassword: string
+  /** Holds all data; its `service/service.log` is the service's log. */
+  readonly directory: string
+  /** alice, bob and carol. */
+  readonly accounts: readonly Account[]
+  /** `pid` is null while the service is stopped. */
+  readonly service: { readonly pid: number | null }
+  /** Resolves with a message when a process ends that nobody told to. */
+  readonly crashed: Promise<string>
+  /** Enrolls an account through the service's and the PDS's own pages. */
+  enroll(account: Account): Promise<void>
+  /** Replaces a user's boundaries as an operator. Takes bare names. */
+  setBoundaries(did: string, names: readonly string[]): Promise<void>
+  /** Ends the service with `signal` (default SIGTERM; SIGKILL is a crash) and starts it again on the same data. */
+  restartService(signal?: NodeJS.Signals): Promise<void>
+  stopService(signal?: NodeJS.Signals): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Starts a whole network.
+ *
+ * @throws {Error} when a part does not come up; everything started until then is ended
+ */
+export async function startNetwork(options: NetworkOptions = {}): Promise<Network> {
+  const place = await openPlace(options)
+  const parts: (() => Promise<void>)[] = [() => place.close()]
+  const close = async (): Promise<void> => {
+    for (const end of parts.splice(0).reverse()) await end()
+  }
+  try {
+    return await build(place, options, parts, close)
+  } catch (err) {
+    await close()
+    throw err
+  }
+}
+
+async function build(
+  place: NetworkPlace,
+  options: NetworkOptions,
+  parts: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<Network> {
+  const log = options.log ?? (() => undefined)
+  const step = (line: string): void => {
+    options.signal?.throwIfAborted()
+    log(line)
+  }
+  const crash = Promise.withResolvers<string>()
+
+  step('starting PLC directory and PDS …')
+  const base = await startPlcAndPds({ ports: place, directory: place.directory, log })
+  let closing = false
+  parts.push(async () => {
+    closing = true
+    await base.close()
+  })
+  void base.ended.then((how) => closing || crash.resolve(how))
+
+  step('starting the service …')
+  await place.service.release()
+  const service = new ServiceProcess({
+    port: place.service.port,
+    directory: join(place.directory, 'service'),
+    plcUrl: base.plcUrl,
+    pdsUrl: base.pdsUrl,
+    adminPassword: place.adminPassword,
+    env: options.serviceEnv ?? {},
+    onLine: (line) => {
+      const readable = formatServiceLine(line, options.minLogLevel ?? 40)
+      if (readable !== null) log(`service: ${readable}`)
+    },
+    onCrash: crash.resolve,
+  })
+  parts.push(() => service.stop())
+  await service.start()
+
+  const webappUrl = options.webapp === true ? `http://127.0.0.1:${place.webapp.port}` : null
+  if (webappUrl !== null) {
+    step('starting the web app …')
+    const directory = await buildWebapp(log)
+    await place.webapp.release()
+    const config = { serviceUrl: service.url, plcUrl: base.plcUrl, handleResolver: base.pdsUrl }
+    const server = await startWebServer(place.webapp.port, directory, config)
+    parts.push(() => server.close())
+  }
+
+  const { adminPassword, directory } = place
+  const site: EnrollmentSite = {
+    serviceUrl: service.url,
+    serviceDid: service.did,
+    pdsUrl: base.pdsUrl,
+    adminPassword,
+  }
+  const accounts: Account[] = []
+  const known = new Map<string, Account>()
+
+  const network: Network = {
+    ...base,
+    serviceUrl: service.url,
+    serviceDid: service.did,
+    webappUrl,
+    adminPassword,
+    directory,
+    accounts,
+    service,
+    crashed: crash.promise,
+    async createAccount(handle) {
+      const account = await base.createAccount(handle)
+      await refreshAccount(site, account)
+      known.set(account.did, account)
+      return account
+    },
+    enroll: (account) => enroll(site, account),
+    async setBoundaries(did, names) {
+      const boundaries = await setBoundaries(site, did, names)
+      const account = known.get(did)
+      if (account !== undefined) account.boundaries = boundaries
+    },
+    async restartService(signal) {
+      await service.stop(signal)
+      await service.start()
+    },
+    stopService: (signal) => service.stop(signal),
+    close,
+  }
+
+  for (const { handle, boundaries } of CAST) {
+    step(`creating ${handle} …`)
+    const account = await network.createAccount(handle)
+    accounts.push(account)
+    if (options.enrolled !== true || account.enrolled) continue
+    step(`enrolling ${handle} …`)
+    await network.enroll(account)
+    await network.setBoundaries(account.did, boundaries)
+  }
+  options.signal?.throwIfAborted()
+  return network
+}
