@@ -20,7 +20,11 @@ const zones = [
     'the root of core is browser-safe; repo is not',
   ),
   zone(core('boundary'), ['record', 'enrollment', 'access', 'space'].map(core), 'boundary is below'),
-  zone(core('access'), ['record', 'enrollment', 'repo'].map(core), 'access looks at viewers and boundaries only'),
+  zone(
+    core('access'),
+    ['record', 'enrollment', 'repo'].map(core),
+    'access looks at viewers and boundaries only',
+  ),
 
   // service: the folders are the seams.
   zone(
@@ -38,13 +42,29 @@ const zones = [
     ),
   ),
   zone(
-    ['auth', 'xrpc', 'operations', 'oauth', 'stores', 'blobs', 'pds', 'identity', 'limits', 'stream', 'config'].map(service),
+    [
+      'auth',
+      'xrpc',
+      'operations',
+      'oauth',
+      'stores',
+      'blobs',
+      'pds',
+      'identity',
+      'limits',
+      'stream',
+      'config',
+    ].map(service),
     service('service.ts'),
     'only an entry point builds the service',
   ),
 
   // client, indexer, web app: the root of core at most.
-  zone(['./stratos-client/src', './stratos-indexer/src'], ['./stratos-service', core('repo')], 'clients use the root of core'),
+  zone(
+    ['./stratos-client/src', './stratos-indexer/src'],
+    ['./stratos-service', core('repo')],
+    'clients use the root of core',
+  ),
   zone('./webapp/src', ['./stratos-service', './stratos-core'], 'the web app goes through stratos-client'),
 ]
 
@@ -52,7 +72,14 @@ const nodeModules = { group: ['node:*'], message: 'this package runs in browsers
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/', '**/node_modules/', '**/coverage/', 'stratos-core/src/lexicons/', 'docs/.vitepress/', '.cache/'],
+    ignores: [
+      '**/dist/',
+      '**/node_modules/',
+      '**/coverage/',
+      'stratos-core/src/lexicons/',
+      'docs/.vitepress/',
+      '.cache/',
+    ],
   },
   ...tseslint.configs.recommended,
   ...svelte.configs['flat/recommended'],
@@ -86,7 +113,11 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { paths: ['express', '@atproto/xrpc-server', 'kysely', 'pg', 'better-sqlite3', 'ws'].map((name) => ({ name })) },
+        {
+          paths: ['express', '@atproto/xrpc-server', 'kysely', 'pg', 'better-sqlite3', 'ws'].map((name) => ({
+            name,
+          })),
+        },
       ],
     },
   },
@@ -95,14 +126,31 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': [
         'error',
-        { selector: "CallExpression[callee.name='decodeJwt']", message: 'a token that is not verified is not read' },
-        { selector: "CallExpression[callee.property.name='decodeJwt']", message: 'a token that is not verified is not read' },
+        {
+          selector: "CallExpression[callee.name='decodeJwt']",
+          message: 'a token that is not verified is not read',
+        },
+        {
+          selector: "CallExpression[callee.property.name='decodeJwt']",
+          message: 'a token that is not verified is not read',
+        },
       ],
     },
   },
   {
-    files: ['*.config.{js,ts}', '**/*.config.{js,ts}', '**/.vitepress/**', 'scripts/**', '**/*.d.ts', '**/*.svelte'],
+    files: [
+      '*.config.{js,ts}',
+      '**/*.config.{js,ts}',
+      '**/.vitepress/**',
+      'scripts/**',
+      '**/*.d.ts',
+      '**/*.svelte',
+    ],
     rules: { 'import-x/no-default-export': 'off' },
   },
-  { files: ['**/*.test.ts', '**/tests/**'], rules: { 'max-lines': 'off' } },
+  {
+    // The test runner belongs to the workspace, not to each package.
+    files: ['**/*.test.ts', '**/tests/**', '*.ts', 'scripts/**'],
+    rules: { 'max-lines': 'off', 'import-x/no-extraneous-dependencies': 'off' },
+  },
 )

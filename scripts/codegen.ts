@@ -22,7 +22,10 @@ function fingerprint(): string {
   hash.update(readFileSync(join(dirname(dirname(generator)), 'package.json')))
   hash.update(readFileSync(import.meta.filename))
   for (const file of globSync('**/*.json', { cwd: source }).sort()) {
-    hash.update(file).update('\0').update(readFileSync(join(source, file)))
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(source, file)))
   }
   return hash.digest('hex')
 }
@@ -30,7 +33,17 @@ function fingerprint(): string {
 const wanted = fingerprint()
 const unchanged = existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted
 if (!(process.argv.includes('--if-changed') && unchanged)) {
-  const options = ['--lexicons', source, '--out', target, '--clear', '--no-pretty', '--index-file', '--import-ext', '.ts']
+  const options = [
+    '--lexicons',
+    source,
+    '--out',
+    target,
+    '--clear',
+    '--no-pretty',
+    '--index-file',
+    '--import-ext',
+    '.ts',
+  ]
   execFileSync(process.execPath, [generator, 'build', ...options], { stdio: ['ignore', 'ignore', 'inherit'] })
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, wanted)

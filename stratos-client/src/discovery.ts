@@ -2,6 +2,7 @@ import { serviceDidToRkey } from 'stratos-core'
 import { isJsonObject, readJsonObject } from './bounded-body.ts'
 import { parseEnrollment, type StratosEnrollment } from './enrollment.ts'
 import { StratosClientError } from './errors.ts'
+import { isNetworkFailure } from './network-failure.ts'
 import type { FetchHandler } from './routing.ts'
 import { STRATOS_SCOPES } from './scopes.ts'
 
@@ -94,8 +95,9 @@ async function getJson(
   let response: Response
   try {
     response = await call(`/xrpc/${method}?${query}`, { method: 'GET' })
-  } catch (cause) {
-    throw new StratosClientError('PdsUnreachable', 'the PDS did not answer', { cause })
+  } catch (err) {
+    if (!isNetworkFailure(err)) throw err
+    throw new StratosClientError('PdsUnreachable', 'the PDS did not answer', { cause: err })
   }
   const body = await readJsonObject(response, MAX_PAGE_BYTES)
   if (!response.ok) {

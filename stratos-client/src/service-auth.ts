@@ -1,5 +1,6 @@
 import { readJsonObject } from './bounded-body.ts'
 import { StratosClientError } from './errors.ts'
+import { isNetworkFailure } from './network-failure.ts'
 import type { FetchHandler } from './routing.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -40,8 +41,8 @@ async function callPds(session: FetchHandler, path: string): Promise<Response> {
   try {
     return await session(path, { method: 'GET', signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch (err) {
-    // fetch itself fails with a TypeError, a timeout with a DOMException; anything else is the session's own news.
-    if (!(err instanceof TypeError || err instanceof DOMException)) throw err
+    // Anything else is the session's own news, such as that it has ended.
+    if (!isNetworkFailure(err)) throw err
     throw new StratosClientError('PdsUnreachable', 'the PDS did not answer', { cause: err })
   }
 }

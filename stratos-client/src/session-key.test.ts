@@ -157,9 +157,37 @@ describe('withSessionKey', () => {
     expect(urls(pair.service)).toEqual(['/xrpc/a.b.c'])
   })
 
-  it('reports a PDS that does not answer', async () => {
-    await using pair = await startPair()
-    await pair.pds[Symbol.asyncDispose]()
-    await expect(pair.send()).rejects.toMatchObject({ code: 'PdsUnreachable' })
+  it.each<[string, (error: unknown) => unknown]>([
+    ['plainly', (error) => error],
+    ['wrapped by an OAuth session', (cause) => new Error('request failed', { cause })],
+  ])('reports a PDS or a service that does not answer, %s', async (_, wrap) => {
+    const down = 'http://127.0.0.1:9'
+    await using service = await serve(() => REQUIRED)
+    const send = (pdsUrl: string, serviceUrl: string) =>
+      withSessionKey(
+        (path, init) => fetch(new URL(path, pdsUrl), init).catch((err) => Promise.reject(wrap(err))),
+        {
+          service: new URL(serviceUrl),
+          findAudience: async () => 'did:web:localhost#x',
+          maxBufferedBytes: 100,
+        },
+      )(`${service.url}/xrpc/a.b.c`)
+    await expect(send(down, service.url)).rejects.toMatchObject({ code: 'PdsUnreachable' })
+    await using pds = await serve(() => ({ body: { token: 'the-token' } }))
+    await expect(send(pds.url, down)).rejects.toMatchObject({ code: 'ServiceUnreachable' })
+  })
+
+  it('passes on what the session itself has to say', async () => {
+    await using service = await serve(() => REQUIRED)
+    const ended = new Error('this session has ended')
+    const handle = withSessionKey(
+      (path, init) => (path.startsWith('/') ? Promise.reject(ended) : fetch(path, init)),
+      {
+        service: new URL(service.url),
+        findAudience: async () => 'did:web:localhost#x',
+        maxBufferedBytes: 100,
+      },
+    )
+    await expect(handle(`${service.url}/xrpc/a.b.c`)).rejects.toBe(ended)
   })
 })

@@ -1,5 +1,6 @@
 import { isJsonObject, readJsonObject } from './bounded-body.ts'
 import { StratosClientError } from './errors.ts'
+import { isNetworkFailure } from './network-failure.ts'
 import { makeRepeatable } from './repeatable-request.ts'
 import type { FetchHandler } from './routing.ts'
 import { CREATE_SESSION_NSID } from './scopes.ts'
@@ -58,14 +59,7 @@ export function withSessionKey(session: FetchHandler, options: SessionKeyOptions
 }
 
 async function createSession(session: FetchHandler, service: URL, serviceAuth: string): Promise<void> {
-  const url = new URL(`/xrpc/${CREATE_SESSION_NSID}`, service).href
-  const response = await session(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ serviceAuth }),
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  })
+  const response = await postSession(session, service, serviceAuth)
   const body = await readJsonObject(response, MAX_ANSWER_BYTES)
   if (response.ok) return
   const serverError = typeof body?.['error'] === 'string' ? body['error'] : undefined
@@ -74,6 +68,21 @@ async function createSession(session: FetchHandler, service: URL, serviceAuth: s
     status: response.status,
     serverError,
   })
+}
+
+async function postSession(session: FetchHandler, service: URL, serviceAuth: string): Promise<Response> {
+  try {
+    return await session(new URL(`/xrpc/${CREATE_SESSION_NSID}`, service).href, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ serviceAuth }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+  } catch (err) {
+    if (!isNetworkFailure(err)) throw err
+    throw new StratosClientError('ServiceUnreachable', 'the service did not answer', { cause: err })
+  }
 }
 
 /** Recognises "I do not know this key" by the challenge, or by the body where a browser may not see the challenge. */

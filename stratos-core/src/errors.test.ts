@@ -5,7 +5,12 @@ describe('StratosError', () => {
   it('carries its code, its name and its cause', () => {
     const cause = new Error('disk full')
     const error = new StratosError('ServiceUnavailable', 'try again later', { cause })
-    expect(error).toMatchObject({ name: 'StratosError', code: 'ServiceUnavailable', message: 'try again later', cause })
+    expect(error).toMatchObject({
+      name: 'StratosError',
+      code: 'ServiceUnavailable',
+      message: 'try again later',
+      cause,
+    })
     expect(error).toBeInstanceOf(Error)
   })
 

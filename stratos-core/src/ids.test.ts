@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { formatAtUri, nextTid, parseAtUri, parseCid, parseDid, parseNsid, parseRkey, parseTid } from './ids.ts'
+import {
+  formatAtUri,
+  nextTid,
+  parseAtUri,
+  parseCid,
+  parseDid,
+  parseNsid,
+  parseRkey,
+  parseTid,
+} from './ids.ts'
 
 const parsers = { parseDid, parseNsid, parseRkey, parseTid, parseAtUri }
 
@@ -68,7 +77,13 @@ describe('parsing identifiers', () => {
     const cid = 'bafyreie5737gdxlw5i64vzichcalba3z2v5n6icifvx5xytvske7mr3hpm'
     expect(parseCid(cid).toString()).toBe(cid)
     const sameInBase58 = 'zdpuAyTBNEHbtDPXASxmuTJmX2Ro8hMpE6PmDGK6gzhpfVKKo'
-    for (const wrong of ['', 'bafy', cid.toUpperCase(), sameInBase58, 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG']) {
+    for (const wrong of [
+      '',
+      'bafy',
+      cid.toUpperCase(),
+      sameInBase58,
+      'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
+    ]) {
       expect(() => parseCid(wrong)).toThrow(expect.objectContaining({ code: 'InvalidRequest' }))
     }
   })
@@ -105,5 +120,8 @@ describe('nextTid', () => {
 })
 
 function numberOf(tid: string): bigint {
-  return [...tid].reduce((sum, digit) => sum * 32n + BigInt('234567abcdefghijklmnopqrstuvwxyz'.indexOf(digit)), 0n)
+  return [...tid].reduce(
+    (sum, digit) => sum * 32n + BigInt('234567abcdefghijklmnopqrstuvwxyz'.indexOf(digit)),
+    0n,
+  )
 }

@@ -68,7 +68,8 @@ export function parseAtUri(text: string): RecordAddress {
   const parsed = parseAtUriString(text)
   if (!parsed.success) throw malformed('record URI', text)
   const { authority, collection, rkey } = parsed.value
-  if (!isValidDid(authority) || collection === undefined || rkey === undefined) throw malformed('record URI', text)
+  if (!isValidDid(authority) || collection === undefined || rkey === undefined)
+    throw malformed('record URI', text)
   const address = { did: authority, collection, rkey }
   if (formatAtUri(address) !== text) throw malformed('record URI', text)
   return address
@@ -97,7 +98,8 @@ export function nextTid(previous: Tid | undefined, nowMs: number, clockId = 0): 
 
 function tidDigits(value: number, length: number): string {
   let text = ''
-  for (let rest = value; text.length < length; rest = Math.floor(rest / 32)) text = TID_DIGITS.charAt(rest % 32) + text
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 32))
+    text = TID_DIGITS.charAt(rest % 32) + text
   return text
 }
 
@@ -108,5 +110,8 @@ function tidAfter(tid: Tid): Tid {
 }
 
 function malformed(what: string, text: string): StratosError {
-  return new StratosError('InvalidRequest', `not a valid ${what}: ${JSON.stringify(String(text).slice(0, 100))}`)
+  return new StratosError(
+    'InvalidRequest',
+    `not a valid ${what}: ${JSON.stringify(String(text).slice(0, 100))}`,
+  )
 }

@@ -77,12 +77,7 @@ export {
   type RecordPolicy,
   type ValidatedRecord,
 } from './record/validate-record.ts'
-export {
-  POST_COLLECTION,
-  assertNoPrivateEmbed,
-  checkReferences,
-  referencesOf,
-} from './record/references.ts'
+export { POST_COLLECTION, assertNoPrivateEmbed, checkReferences, referencesOf } from './record/references.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 
 export type {

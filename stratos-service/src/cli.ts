@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { main } from './main.ts'
 import { VERSION } from './version.ts'
 
 const USAGE = `stratos ${VERSION}
@@ -10,7 +9,7 @@ Usage: stratos serve        run the service, configured by STRATOS_* environment
 `
 
 const [command = 'serve', ...rest] = process.argv.slice(2)
-if (command === 'serve' && rest.length === 0) await main()
+if (command === 'serve' && rest.length === 0) await import('./main.ts')
 else if (command === '--version') process.stdout.write(`${VERSION}\n`)
 else if (command === '--help') process.stdout.write(USAGE)
 else {

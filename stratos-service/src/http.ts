@@ -22,7 +22,11 @@ export function createHttpApp(options: HttpOptions): Express {
   app.use(requestId, securityHeaders, accessLog(options.logger), cors)
 
   app.get('/', (_req, res) => {
-    res.type('text/plain').send('This is a Stratos service: private, boundary-aware data for AT Protocol.\n\nIts methods are under /xrpc/\n')
+    res
+      .type('text/plain')
+      .send(
+        'This is a Stratos service: private, boundary-aware data for AT Protocol.\n\nIts methods are under /xrpc/\n',
+      )
   })
   app.get('/robots.txt', (_req, res) => {
     res.type('text/plain').send('User-agent: *\nDisallow: /\n')
@@ -75,7 +79,10 @@ function accessLog(logger: Logger): RequestHandler {
     res.once('finish', () => {
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10
       const { method, path } = pathOf(req)
-      logger.debug({ requestId: res.getHeader('x-request-id'), method, path, status: res.statusCode, durationMs }, 'request')
+      logger.debug(
+        { requestId: res.getHeader('x-request-id'), method, path, status: res.statusCode, durationMs },
+        'request',
+      )
     })
     next()
   }
@@ -86,7 +93,8 @@ function pathOf(req: Request): { method: string; path: string } {
   return { method: req.method, path: req.originalUrl.split('?')[0] ?? '' }
 }
 
-const ALLOWED_HEADERS = 'authorization, dpop, content-type, atproto-accept-labelers, atproto-proxy, x-request-id'
+const ALLOWED_HEADERS =
+  'authorization, dpop, content-type, atproto-accept-labelers, atproto-proxy, x-request-id'
 const EXPOSED_HEADERS =
   'dpop-nonce, www-authenticate, retry-after, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, x-request-id'
 

@@ -4,18 +4,26 @@ import { createLogger } from './logger.ts'
 import { startService } from './service.ts'
 
 /** Runs the service until it is told to stop. An unusable configuration ends the process with status 1. */
-export async function main(): Promise<void> {
-  const config = readConfig()
-  // Databases and blobs are for this account alone, whatever the shell's default.
-  process.umask(0o077)
-  const logger = createLogger(config.server.logLevel)
-  const service = await startService(config, logger)
-  const stop = (signal: NodeJS.Signals) => {
+const config = readConfig()
+// Databases and blobs are for this account alone, whatever the shell's default.
+process.umask(0o077)
+const logger = createLogger(config.server.logLevel)
+const service = await startService(config, logger)
+
+const stopped = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopped.signal.aborted) return
+    stopped.abort()
     logger.info({ signal }, 'stopping')
-    void service.close().then(() => logger.info('stopped'))
-  }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
+    service.close().then(
+      () => logger.info('stopped'),
+      (err: unknown) => {
+        logger.fatal({ err }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  })
 }
 
 function readConfig() {
@@ -27,5 +35,3 @@ function readConfig() {
     process.exit(1)
   }
 }
-
-if (import.meta.main) await main()

@@ -139,7 +139,8 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       nowMs,
     },
   )
-  const addressOf = (req: Parameters<typeof clientAddress>[0]) => clientAddress(req, config.server.trustedProxies)
+  const addressOf = (req: Parameters<typeof clientAddress>[0]) =>
+    clientAddress(req, config.server.trustedProxies)
   const methods = new MethodTable({ auth: authenticator, addressOf, logger })
   addRoutes(methods, {
     writes,
@@ -169,7 +170,10 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     xrpc: methods.server.router,
     logger,
   })
-  const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 120_000 }, app)
+  const server = createServer(
+    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 120_000 },
+    app,
+  )
   server.maxHeadersCount = 100
   await listen(server, config.server)
   await publisher.start()

@@ -46,7 +46,9 @@ async function run(options: CliOptions): Promise<number> {
     if (options.json) process.stdout.write(`${formatReadyLine(network)}\n`)
     else say(formatBanner(network))
 
-    const crash = await Promise.race([network.crashed, stopped])
+    const ended = await Promise.race([network.crashed, stopped])
+    // A Ctrl-C reaches the children too, and one of them may be quicker.
+    const crash = signal.aborted ? null : ended
     if (crash !== null) say(crash)
     await network.close()
     return crash === null ? 0 : 1

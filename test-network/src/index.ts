@@ -7,3 +7,11 @@ export { createLoopbackClient, MemoryStore, openOAuthSession, type SignedIn } fr
 export { startPlcAndPds, type PlcAndPds, type PlcAndPdsOptions } from './plc-and-pds.ts'
 export { BOUNDARY_NAMES } from './service-process.ts'
 export { waitUntil } from './wait-until.ts'
+export {
+  ProofClient,
+  sendRequest,
+  serviceJwt,
+  type Answer,
+  type CallOptions,
+  type ProofOverrides,
+} from './proof-client.ts'

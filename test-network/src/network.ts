@@ -89,7 +89,9 @@ async function build(
     closing = true
     await base.close()
   })
-  void base.ended.then((how) => closing || crash.resolve(how))
+  void base.ended.then((how) => {
+    if (!closing) crash.resolve(how)
+  })
 
   step('starting the service …')
   await place.service.release()

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secp256k1Keypair } from '@atproto/crypto'
 import { PDS } from '@atproto/pds'
-import { listenOnLoopback } from './plc.ts'
+import { listenOnLoopback } from './listen-on-loopback.ts'
 
 /**
  * Runs a PDS on 127.0.0.1 for handles under `.test`. It contacts nobody but the given PLC directory.

@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:http'
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { MockDatabase, PlcServer } from '@did-plc/server'
+import { listenOnLoopback } from './listen-on-loopback.ts'
 
 type Operation = Parameters<MockDatabase['validateAndAddOp']>[1]
 
@@ -59,11 +59,4 @@ export async function startPlc(port: number, journal: string): Promise<{ close()
   listenOnLoopback(server.app)
   await server.start()
   return { close: () => server.destroy() }
-}
-
-/** Makes an Express application's `listen(port)` take the loopback address only, not every address of the machine. */
-export function listenOnLoopback(
-  app: { listen: (port: number) => Server } & Parameters<typeof createServer>[1],
-): void {
-  app.listen = (port) => createServer(app).listen(port, '127.0.0.1')
 }

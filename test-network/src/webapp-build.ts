@@ -41,9 +41,22 @@ export async function buildWebapp(log: (line: string) => void): Promise<string> 
     rmSync(join(webapp, aside), { recursive: true, force: true })
     throw new Error(`the web app could not be built:\n${output}`)
   }
-  rmSync(dist, { recursive: true, force: true })
-  renameSync(join(webapp, aside), dist)
+  putInPlace(join(webapp, aside))
   return dist
+}
+
+function putInPlace(built: string): void {
+  for (let attempt = 1; ; attempt++) {
+    rmSync(dist, { recursive: true, force: true })
+    try {
+      return renameSync(built, dist)
+    } catch (err) {
+      // Another network may have put its own there since the line above.
+      const occupied =
+        err instanceof Error && 'code' in err && (err.code === 'ENOTEMPTY' || err.code === 'EEXIST')
+      if (!occupied || attempt === 5) throw err
+    }
+  }
 }
 
 function isFresh(): boolean {

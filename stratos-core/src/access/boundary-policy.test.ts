@@ -19,7 +19,7 @@ function user(did: Did, enrolled: boolean, ...boundaries: string[]): UserViewer 
 }
 
 const VIEWERS = {
-  'anonymous': ANONYMOUS,
+  anonymous: ANONYMOUS,
   'the owner': user(ALICE, true, GENERAL),
   'the owner without boundaries': user(ALICE, true),
   'the owner after leaving': user(ALICE, false),
@@ -36,10 +36,10 @@ const VIEWERS = {
 
 const RECORDS = {
   'no boundary': [],
-  'general': [GENERAL],
-  'writers': [WRITERS],
-  'both': [GENERAL, WRITERS],
-  'retired': [RETIRED],
+  general: [GENERAL],
+  writers: [WRITERS],
+  both: [GENERAL, WRITERS],
+  retired: [RETIRED],
   'retired and general': [RETIRED, GENERAL],
   'a foreign boundary': [FOREIGN],
 } satisfies Record<string, readonly string[]>
@@ -51,7 +51,7 @@ const ALL_RECORDS = Object.keys(RECORDS) as RecordName[]
 
 /** Everything that may be read of Alice's; whatever is not here must be denied. */
 const READABLE: Record<ViewerName, RecordName[]> = {
-  'anonymous': [],
+  anonymous: [],
   'the owner': ALL_RECORDS,
   'the owner without boundaries': ALL_RECORDS,
   'the owner after leaving': ALL_RECORDS,
@@ -99,7 +99,8 @@ describe('mayRead', () => {
 describe('readScopeOf', () => {
   it.each(READ_CASES)('holds for $viewer what mayRead allows: $record', ({ viewer, record, allow }) => {
     const scope = readScopeOf(VIEWERS[viewer], ALICE, CONFIGURED)
-    const found = scope.kind === 'all' || RECORDS[record].some((boundary) => scope.boundaries.includes(boundary))
+    const found =
+      scope.kind === 'all' || RECORDS[record].some((boundary) => scope.boundaries.includes(boundary))
     expect(found).toBe(allow)
   })
 })

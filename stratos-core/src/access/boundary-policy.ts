@@ -78,7 +78,10 @@ export function checkBoundaries(
 function checkBoundary(viewer: UserViewer, value: unknown, service: BoundaryAuthority): Boundary {
   if (typeof value !== 'string') throw new StratosError('InvalidRecord', 'a boundary must be text')
   if (parseBoundary(value)?.serviceDid !== service.did) {
-    throw new StratosError('ServiceMismatch', `a boundary here has the form ${service.did}/name, at most 253 characters`)
+    throw new StratosError(
+      'ServiceMismatch',
+      `a boundary here has the form ${service.did}/name, at most 253 characters`,
+    )
   }
   if (!viewer.enrolled || !viewer.boundaries.has(value) || !service.boundaries.has(value)) {
     throw new StratosError('ForbiddenBoundary', `you may not write behind ${value}`)

@@ -8,8 +8,7 @@ import type { Viewer } from './viewer.ts'
  * Stores apply it inside the query. A record without a boundary is in no scope but `all`.
  */
 export type ReadScope =
-  | { readonly kind: 'all' }
-  | { readonly kind: 'boundaries'; readonly boundaries: readonly string[] }
+  { readonly kind: 'all' } | { readonly kind: 'boundaries'; readonly boundaries: readonly string[] }
 
 /** For the write path, which must see the whole repo. Never hand out what a query with this scope finds. */
 export const FULL_SCOPE: ReadScope = { kind: 'all' }
@@ -24,5 +23,8 @@ export function readScopeOf(viewer: Viewer, owner: Did, serviceBoundaries: Reado
   if (viewer.kind === 'service') return { kind: 'boundaries', boundaries: [...serviceBoundaries] }
   if (viewer.kind !== 'user' || !viewer.enrolled) return { kind: 'boundaries', boundaries: [] }
   // A boundary the operator has retired opens nothing, even where rows still grant it.
-  return { kind: 'boundaries', boundaries: [...viewer.boundaries].filter((held) => serviceBoundaries.has(held)) }
+  return {
+    kind: 'boundaries',
+    boundaries: [...viewer.boundaries].filter((held) => serviceBoundaries.has(held)),
+  }
 }

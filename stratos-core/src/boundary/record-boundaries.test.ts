@@ -6,7 +6,10 @@ const writers = 'did:web:stratos.example.com/writers'
 
 describe('boundariesOf', () => {
   it('returns the values in their order', () => {
-    expect(boundariesOf({ boundary: { values: [{ value: writers }, { value: general }] } })).toEqual([writers, general])
+    expect(boundariesOf({ boundary: { values: [{ value: writers }, { value: general }] } })).toEqual([
+      writers,
+      general,
+    ])
   })
 
   it.each([
@@ -31,6 +34,12 @@ describe('boundariesOf', () => {
 describe('rawBoundariesOf', () => {
   it('keeps one entry for every value, usable or not', () => {
     const values = [{ value: general }, { value: 'bare' }, general, null, {}]
-    expect(rawBoundariesOf({ boundary: { values } })).toEqual([general, 'bare', undefined, undefined, undefined])
+    expect(rawBoundariesOf({ boundary: { values } })).toEqual([
+      general,
+      'bare',
+      undefined,
+      undefined,
+      undefined,
+    ])
   })
 })

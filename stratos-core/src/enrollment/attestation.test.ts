@@ -25,8 +25,13 @@ describe('encodeAttestation', () => {
 
   it('sorts by code unit, not by alphabet', () => {
     const membership = { did: 'did:plc:alice', signingKey: 'did:key:z' }
-    const sorted = encodeAttestation({ ...membership, boundaries: ['did:plc:s/B', 'did:plc:s/a', 'did:plc:s/é'] })
-    expect(encodeAttestation({ ...membership, boundaries: ['did:plc:s/é', 'did:plc:s/a', 'did:plc:s/B'] })).toEqual(sorted)
+    const sorted = encodeAttestation({
+      ...membership,
+      boundaries: ['did:plc:s/B', 'did:plc:s/a', 'did:plc:s/é'],
+    })
+    expect(
+      encodeAttestation({ ...membership, boundaries: ['did:plc:s/é', 'did:plc:s/a', 'did:plc:s/B'] }),
+    ).toEqual(sorted)
     expect(Buffer.from(sorted).indexOf('/B')).toBeLessThan(Buffer.from(sorted).indexOf('/a'))
   })
 })

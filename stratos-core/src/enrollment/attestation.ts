@@ -29,7 +29,10 @@ export function encodeAttestation({ did, boundaries, signingKey }: AttestedMembe
 }
 
 /** @param keypair the service's own key */
-export async function signAttestation(membership: AttestedMembership, keypair: Keypair): Promise<Attestation> {
+export async function signAttestation(
+  membership: AttestedMembership,
+  keypair: Keypair,
+): Promise<Attestation> {
   return { sig: await keypair.sign(encodeAttestation(membership)), signingKey: keypair.did() }
 }
 

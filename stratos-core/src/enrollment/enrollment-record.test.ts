@@ -23,7 +23,9 @@ describe('serviceDidToRkey', () => {
   })
 
   it('refuses a DID that no record key can stand for', () => {
-    expect(() => serviceDidToRkey('did:web:host%2Fpath')).toThrow(expect.objectContaining({ code: 'InvalidRequest' }))
+    expect(() => serviceDidToRkey('did:web:host%2Fpath')).toThrow(
+      expect.objectContaining({ code: 'InvalidRequest' }),
+    )
   })
 })
 
@@ -80,7 +82,10 @@ describe('parseEnrollmentRecord', () => {
     ['no signing key', { ...record, signingKey: undefined }],
     ['no attestation', { ...record, attestation: undefined }],
     ['an attestation without signature', { ...record, attestation: { signingKey: 'did:key:z' } }],
-    ['a signature that is no base64', { ...record, attestation: { sig: { $bytes: '*' }, signingKey: 'did:key:z' } }],
+    [
+      'a signature that is no base64',
+      { ...record, attestation: { sig: { $bytes: '*' }, signingKey: 'did:key:z' } },
+    ],
     ['an attestation without key', { ...record, attestation: { sig: { $bytes: 'AQID' } } }],
     ['a date that is no text', { ...record, createdAt: 7 }],
   ])('returns null for %s', (_, value) => {

@@ -27,7 +27,8 @@ export interface EnrollmentPolicy {
   readonly allowedPdsEndpoints: readonly string[]
 }
 
-export type Eligibility = { readonly allow: true } | { readonly allow: false; readonly reason: IneligibleReason }
+export type Eligibility =
+  { readonly allow: true } | { readonly allow: false; readonly reason: IneligibleReason }
 
 /** `PdsEndpointNotFound`: PDSes are listed, but it is not known which one is this actor's. */
 export type IneligibleReason = 'NotInAllowlist' | 'PdsEndpointNotFound'
@@ -37,7 +38,11 @@ export type IneligibleReason = 'NotInAllowlist' | 'PdsEndpointNotFound'
  *
  * @param pdsEndpoint from the actor's DID document, which proves that it is theirs; null if it names none
  */
-export function decideEligibility(policy: EnrollmentPolicy, did: Did, pdsEndpoint: string | null): Eligibility {
+export function decideEligibility(
+  policy: EnrollmentPolicy,
+  did: Did,
+  pdsEndpoint: string | null,
+): Eligibility {
   if (policy.mode === 'open' || policy.allowedDids.has(did)) return { allow: true }
   if (policy.allowedPdsEndpoints.length === 0) return { allow: false, reason: 'NotInAllowlist' }
   if (pdsEndpoint === null) return { allow: false, reason: 'PdsEndpointNotFound' }

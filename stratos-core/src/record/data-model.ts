@@ -57,7 +57,8 @@ function checkMap(map: Record<string, unknown>, depth: number): void {
     if (value === undefined) continue
     checkText(key)
     // The first two are how JSON spells links and bytes; the third cannot survive decoding in JavaScript.
-    if (key === '$link' || key === '$bytes' || key === '__proto__') throw invalid(`${key} cannot be a member here`)
+    if (key === '$link' || key === '$bytes' || key === '__proto__')
+      throw invalid(`${key} cannot be a member here`)
     if (key === '$type' && (typeof value !== 'string' || value === '')) throw invalid('$type must be text')
     checkValue(value, depth + 1)
   }

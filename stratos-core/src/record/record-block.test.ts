@@ -17,11 +17,14 @@ function nested(levels: number): LexMap {
 }
 
 describe('encodeRecord', () => {
-  it.each(vectors.valid)('encodes $name to the bytes and CID that others make of it', async ({ json, hex, cid }) => {
-    const block = await encodeRecord(recordOf(json))
-    expect(Buffer.from(block.bytes).toString('hex')).toBe(hex)
-    expect(block.cid.toString()).toBe(cid)
-  })
+  it.each(vectors.valid)(
+    'encodes $name to the bytes and CID that others make of it',
+    async ({ json, hex, cid }) => {
+      const block = await encodeRecord(recordOf(json))
+      expect(Buffer.from(block.bytes).toString('hex')).toBe(hex)
+      expect(block.cid.toString()).toBe(cid)
+    },
+  )
 
   it.each(vectors.invalidJson)('refuses $name', async ({ json }) => {
     await expect(encodeRecord(recordOf(json))).rejects.toThrow(INVALID)

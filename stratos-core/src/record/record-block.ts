@@ -39,7 +39,8 @@ export function decodeRecord(bytes: Uint8Array): LexMap {
   }
   const value = decodeCbor(bytes)
   assertDataModel(value)
-  if (!ui8Equals(encode(value), bytes)) throw new StratosError('InvalidRecord', 'the record is not canonical DAG-CBOR')
+  if (!ui8Equals(encode(value), bytes))
+    throw new StratosError('InvalidRecord', 'the record is not canonical DAG-CBOR')
   return value
 }
 

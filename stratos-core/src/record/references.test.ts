@@ -32,10 +32,22 @@ describe('referencesOf', () => {
     ['a quote', post({ embed: quote(PARENT) }), [PARENT]],
     ['a quote with media', post({ embed: quoteWithMedia(PARENT) }), [PARENT]],
     ['a quote three levels deep', post({ embed: { record: { record: { record: ref(PARENT) } } } }), [PARENT]],
-    ['a quote in an unknown kind of embed', post({ embed: { $type: 'com.example#x', items: [ref(PARENT)] } }), [PARENT]],
+    [
+      'a quote in an unknown kind of embed',
+      post({ embed: { $type: 'com.example#x', items: [ref(PARENT)] } }),
+      [PARENT],
+    ],
     ['a reply with a quote', { ...replyTo(PARENT, PARENT), embed: quote(ROOT) }, [PARENT, ROOT]],
-    ['a web link', post({ embed: { $type: 'app.bsky.embed.external', external: { uri: 'https://a.example' } } }), []],
-    ['a link into a repo', post({ embed: { $type: 'app.bsky.embed.external', external: { uri: PARENT } } }), [PARENT]],
+    [
+      'a web link',
+      post({ embed: { $type: 'app.bsky.embed.external', external: { uri: 'https://a.example' } } }),
+      [],
+    ],
+    [
+      'a link into a repo',
+      post({ embed: { $type: 'app.bsky.embed.external', external: { uri: PARENT } } }),
+      [PARENT],
+    ],
     ['another kind of record', { $type: 'zone.stratos.other', reply: 'yes', embed: quote(PARENT) }, []],
   ])('lists those of %s', (_, record, references) => {
     expect(referencesOf(record)).toEqual(references)
@@ -46,7 +58,10 @@ describe('referencesOf', () => {
     ['a quote of a public post with media', post({ embed: quoteWithMedia(PUBLIC) })],
     ['a public post hidden three levels deep', post({ embed: { a: [{ b: { c: ref(PUBLIC) } }] } })],
     ['a quote of a public post by handle', post({ embed: quote('at://carol.test/app.bsky.feed.post/1') })],
-    ['a quote of a public post in other letters', post({ embed: quote('at://did:plc:carol/APP.BSKY.feed.post/1') })],
+    [
+      'a quote of a public post in other letters',
+      post({ embed: quote('at://did:plc:carol/APP.BSKY.feed.post/1') }),
+    ],
     ['a quote by handle', post({ embed: quote('at://alice.test/zone.stratos.feed.post/1') })],
     ['a quote of a whole repo', post({ embed: quote('at://did:plc:alice') })],
     ['a quote in upper case', post({ embed: quote('AT://did:plc:alice/zone.stratos.feed.post/1') })],
@@ -94,7 +109,9 @@ describe('checkReferences', () => {
   })
 
   it('does not tell which boundaries the other record has', () => {
-    expect(() => checkReferences(replyTo(PARENT, PARENT), [A, C], visible)).not.toThrow(new RegExp(`${A}|${B}|${C}`))
+    expect(() => checkReferences(replyTo(PARENT, PARENT), [A, C], visible)).not.toThrow(
+      new RegExp(`${A}|${B}|${C}`),
+    )
     expect(() => checkReferences(replyTo(PARENT, PARENT), [A, C], visible)).toThrow(INVALID)
   })
 })

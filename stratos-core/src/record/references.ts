@@ -44,7 +44,8 @@ export function checkReferences(
 ): void {
   for (const uri of referencesOf(record)) {
     const allowed = visible.get(uri)
-    if (allowed === undefined) throw invalid(`there is no private record here that you may refer to as ${uri}`)
+    if (allowed === undefined)
+      throw invalid(`there is no private record here that you may refer to as ${uri}`)
     if (!boundaries.every((boundary) => allowed.includes(boundary))) {
       throw invalid(`your post may not have a boundary that ${uri} does not have`)
     }
@@ -87,7 +88,9 @@ function parseReference(uri: string): AtUri {
   try {
     return formatAtUri(parseAtUri(uri))
   } catch (err) {
-    throw new StratosError('InvalidRecord', 'a post may refer to records by at://did/collection/key only', { cause: err })
+    throw new StratosError('InvalidRecord', 'a post may refer to records by at://did/collection/key only', {
+      cause: err,
+    })
   }
 }
 

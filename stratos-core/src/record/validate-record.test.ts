@@ -15,7 +15,12 @@ const policy: RecordPolicy = {
   serviceBoundaries: new Set([GENERAL, WRITERS]),
   extraCollections: ['com.example.note', 'com.example.notes.*', 'zone.stratos.actor.enrollment'],
 }
-const author: UserViewer = { kind: 'user', did: 'did:plc:alice', enrolled: true, boundaries: new Set([GENERAL]) }
+const author: UserViewer = {
+  kind: 'user',
+  did: 'did:plc:alice',
+  enrolled: true,
+  boundaries: new Set([GENERAL]),
+}
 
 const behind = (...values: unknown[]) => ({
   $type: 'zone.stratos.boundary.defs#Domains',
@@ -30,7 +35,11 @@ const POST = {
 const SOURCE = { vary: 'authenticated', subject: { uri: PARENT, cid: CID }, service: SERVICE }
 
 function validate(record: object, change: Partial<RecordDraft> = {}) {
-  return validateRecord({ collection: 'zone.stratos.feed.post', rkey: TID, record, ...change }, policy, author)
+  return validateRecord(
+    { collection: 'zone.stratos.feed.post', rkey: TID, record, ...change },
+    policy,
+    author,
+  )
 }
 
 function validateOther(record: object, change: Partial<RecordDraft> = {}) {
@@ -49,7 +58,12 @@ describe('validateRecord, with a post', () => {
   })
 
   it('accepts everything that the lexicon describes', () => {
-    const image = { $type: 'blob', ref: parseCid(CID.replace('bafyrei', 'bafkrei')), mimeType: 'image/png', size: 5 }
+    const image = {
+      $type: 'blob',
+      ref: parseCid(CID.replace('bafyrei', 'bafkrei')),
+      mimeType: 'image/png',
+      size: 5,
+    }
     const full = {
       ...POST,
       text: 'é'.repeat(300),
@@ -81,11 +95,16 @@ describe('validateRecord, with a post', () => {
     ['an embed without type', { embed: { images: [] } }],
     ['a quote without CID', { embed: { $type: 'app.bsky.embed.record', record: { uri: PARENT } } }],
     ['a boundary without type', { boundary: { values: [{ value: GENERAL }] } }],
-    ['eleven boundaries', { boundary: behind(...Array.from({ length: 11 }, (_, index) => `${SERVICE}/${index}`)) }],
+    [
+      'eleven boundaries',
+      { boundary: behind(...Array.from({ length: 11 }, (_, index) => `${SERVICE}/${index}`)) },
+    ],
   ])('refuses %s', (_, members) => {
     const code = 'InvalidRecord'
     expect(() => validate({ ...POST, ...members })).toThrow(expect.objectContaining({ code }))
-    expect(() => validate({ ...POST, ...members }, { validate: true })).toThrow(expect.objectContaining({ code }))
+    expect(() => validate({ ...POST, ...members }, { validate: true })).toThrow(
+      expect.objectContaining({ code }),
+    )
   })
 
   it.each([
@@ -101,11 +120,19 @@ describe('validateRecord, with a post', () => {
     ['a boundary value that is a number', { boundary: behind(GENERAL, 7) }, 'InvalidRecord'],
     ['a boundary twice', { boundary: behind(GENERAL, GENERAL) }, 'InvalidRecord'],
     ['a bare boundary', { boundary: behind('general') }, 'ServiceMismatch'],
-    ['a boundary of another service', { boundary: behind('did:web:x.example.com/general') }, 'ServiceMismatch'],
+    [
+      'a boundary of another service',
+      { boundary: behind('did:web:x.example.com/general') },
+      'ServiceMismatch',
+    ],
     ['a boundary of others', { boundary: behind(WRITERS) }, 'ForbiddenBoundary'],
     ['a source', { source: SOURCE }, 'InvalidRecord'],
     ['a broken source', { source: 7 }, 'InvalidRecord'],
-    ['a quote of a public post', { embed: { record: { uri: 'at://did:plc:x/app.bsky.feed.post/1' } } }, 'InvalidRecord'],
+    [
+      'a quote of a public post',
+      { embed: { record: { uri: 'at://did:plc:x/app.bsky.feed.post/1' } } },
+      'InvalidRecord',
+    ],
     ['a reply to nothing', { reply: {} }, 'InvalidRecord'],
   ])('refuses %s even where the lexicon is skipped', (_, members, code) => {
     const thrown = expect.objectContaining({ code })
@@ -121,17 +148,22 @@ describe('validateRecord, with a post', () => {
     })
   })
 
-  it.each(['self', '3jzfcijpj2z2', 'zzzzzzzzzzzzz', '', '..', 'a/b'])('refuses the key %j, lexicon or not', (rkey) => {
-    for (const validateFlag of [undefined, true, false]) {
-      expect(() => validate(POST, { rkey, validate: validateFlag })).toThrow(
-        expect.objectContaining({ code: 'InvalidRequest' }),
-      )
-    }
-  })
+  it.each(['self', '3jzfcijpj2z2', 'zzzzzzzzzzzzz', '', '..', 'a/b'])(
+    'refuses the key %j, lexicon or not',
+    (rkey) => {
+      for (const validateFlag of [undefined, true, false]) {
+        expect(() => validate(POST, { rkey, validate: validateFlag })).toThrow(
+          expect.objectContaining({ code: 'InvalidRequest' }),
+        )
+      }
+    },
+  )
 
   it.each([null, 'text', [POST], 7, undefined])('refuses %j in place of a record', (record) => {
     const draft = { collection: 'zone.stratos.feed.post', rkey: TID, record } as const
-    expect(() => validateRecord(draft, policy, author)).toThrow(expect.objectContaining({ code: 'InvalidRecord' }))
+    expect(() => validateRecord(draft, policy, author)).toThrow(
+      expect.objectContaining({ code: 'InvalidRecord' }),
+    )
   })
 })
 
@@ -145,7 +177,9 @@ describe('validateRecord, with a record of unknown lexicon', () => {
   })
 
   it('refuses it when a known lexicon is demanded', () => {
-    expect(() => validateOther({}, { validate: true })).toThrow(expect.objectContaining({ code: 'InvalidRecord' }))
+    expect(() => validateOther({}, { validate: true })).toThrow(
+      expect.objectContaining({ code: 'InvalidRecord' }),
+    )
   })
 
   it('checks the boundaries it has', () => {
@@ -165,23 +199,29 @@ describe('validateRecord, with a record of unknown lexicon', () => {
   })
 
   it('refuses a stub, but not a source of another shape', () => {
-    expect(() => validateOther({ source: SOURCE })).toThrow(expect.objectContaining({ code: 'InvalidRecord' }))
+    expect(() => validateOther({ source: SOURCE })).toThrow(
+      expect.objectContaining({ code: 'InvalidRecord' }),
+    )
     expect(validateOther({ source: 'a newspaper' }).validationStatus).toBe('unknown')
   })
 
   it('takes any record key', () => {
     expect(validateOther({}, { rkey: 'did:web:localhost:3100' }).validationStatus).toBe('unknown')
-    expect(() => validateOther({}, { rkey: 'a b' })).toThrow(expect.objectContaining({ code: 'InvalidRequest' }))
+    expect(() => validateOther({}, { rkey: 'a b' })).toThrow(
+      expect.objectContaining({ code: 'InvalidRequest' }),
+    )
   })
 })
 
 describe('validateRecord, by collection', () => {
-  it.each(['zone.stratos.anything', 'com.example.note', 'com.example.notes.x', 'com.example.notes.x.y'] as const)(
-    'keeps %s',
-    (collection) => {
-      expect(validate({ $type: collection }, { collection, rkey: 'k' }).validationStatus).toBe('unknown')
-    },
-  )
+  it.each([
+    'zone.stratos.anything',
+    'com.example.note',
+    'com.example.notes.x',
+    'com.example.notes.x.y',
+  ] as const)('keeps %s', (collection) => {
+    expect(validate({ $type: collection }, { collection, rkey: 'k' }).validationStatus).toBe('unknown')
+  })
 
   it.each([
     'app.bsky.feed.post',
@@ -193,9 +233,9 @@ describe('validateRecord, by collection', () => {
     'com.example.notesx.y',
   ] as const)('does not keep %s', (collection) => {
     for (const validateFlag of [undefined, true, false]) {
-      expect(() => validate({ $type: collection }, { collection, rkey: 'k', validate: validateFlag })).toThrow(
-        expect.objectContaining({ code: 'InvalidCollection' }),
-      )
+      expect(() =>
+        validate({ $type: collection }, { collection, rkey: 'k', validate: validateFlag }),
+      ).toThrow(expect.objectContaining({ code: 'InvalidCollection' }))
     }
   })
 })

@@ -50,7 +50,11 @@ export interface ValidatedRecord {
  * @throws {StratosError} `InvalidRecord`, `InvalidCollection`, `InvalidRequest` (record key), or the codes of
  *   `checkBoundaries`
  */
-export function validateRecord(draft: RecordDraft, policy: RecordPolicy, author: UserViewer): ValidatedRecord {
+export function validateRecord(
+  draft: RecordDraft,
+  policy: RecordPolicy,
+  author: UserViewer,
+): ValidatedRecord {
   const { collection, rkey, record } = draft
   assertDataModel(record)
   if (!isKeptCollection(collection, policy.extraCollections)) {
@@ -72,7 +76,10 @@ function checkKey(collection: Nsid, rkey: Rkey): void {
   const lexicon = findRecordLexicon(collection)
   parseRkey(rkey)
   if (lexicon !== null && !lexicon.keySchema.matches(rkey)) {
-    throw new StratosError('InvalidRequest', `the key of a ${collection} must be of the kind "${lexicon.key}"`)
+    throw new StratosError(
+      'InvalidRequest',
+      `the key of a ${collection} must be of the kind "${lexicon.key}"`,
+    )
   }
 }
 

@@ -49,7 +49,11 @@ export interface BuiltCommit extends RepoHead {
 }
 
 /** Signs the first commit of a repo, which has no records. */
-export async function buildInitialCommit(repo: { did: Did; rev: Tid; keypair: Keypair }): Promise<BuiltCommit> {
+export async function buildInitialCommit(repo: {
+  did: Did
+  rev: Tid
+  keypair: Keypair
+}): Promise<BuiltCommit> {
   const tree = await MST.create(new NodeStore({ findBlock: async () => null }))
   const { cid: data, bytes } = await tree.serialize()
   const commit = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
@@ -85,7 +89,11 @@ export async function buildCommit(repo: {
   const data = await tree.getPointer()
   const commit = await signCommit({ did, rev, data }, repo.keypair)
   const records = recordChanges(writes, ops)
-  const newBlocks = new Map([...nodes.changed, ...records.added, [commit.cid.toString(), commit.bytes] as const])
+  const newBlocks = new Map([
+    ...nodes.changed,
+    ...records.added,
+    [commit.cid.toString(), commit.bytes] as const,
+  ])
   return {
     cid: commit.cid,
     rev,
@@ -99,15 +107,20 @@ export async function buildCommit(repo: {
   }
 }
 
-async function applyWrites(start: MST, writes: readonly RepoWrite[]): Promise<{ tree: MST; ops: CommitOp[] }> {
+async function applyWrites(
+  start: MST,
+  writes: readonly RepoWrite[],
+): Promise<{ tree: MST; ops: CommitOp[] }> {
   const ops: CommitOp[] = []
   let tree = start
   for (const write of writes) {
     const { action, collection, rkey } = write
     const key = `${collection}/${rkey}`
     const prev = await tree.get(key)
-    if (action === 'create' && prev !== null) throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
-    if (action !== 'create' && prev === null) throw new StratosError('RecordNotFound', `there is no record ${key}`)
+    if (action === 'create' && prev !== null)
+      throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
+    if (action !== 'create' && prev === null)
+      throw new StratosError('RecordNotFound', `there is no record ${key}`)
     const cid = action === 'delete' ? null : write.block.cid
     if (cid === null) tree = await tree.delete(key)
     else tree = prev === null ? await tree.add(key, cid) : await tree.update(key, cid)

@@ -34,7 +34,10 @@ export function writeCar(root: Cid, blocks: AsyncIterable<CarBlock>): AsyncItera
  * @param store must show one state of the repo until the walk is over
  * @throws {Error} if a block is missing or not what its place in the repo demands: the store is damaged
  */
-export async function* collectRepoBlocks(store: Pick<RepoStore, 'findBlocks'>, root: Cid): AsyncGenerator<CarBlock> {
+export async function* collectRepoBlocks(
+  store: Pick<RepoStore, 'findBlocks'>,
+  root: Cid,
+): AsyncGenerator<CarBlock> {
   const commit = await getBlocks(store, [root])
   yield* commit
   // Equal records share a block; MST nodes never do.
@@ -45,12 +48,12 @@ export async function* collectRepoBlocks(store: Pick<RepoStore, 'findBlocks'>, r
     yield* nodes
     const links = nodes.map(({ bytes }) => linksOf(decode(bytes)))
     pendingNodes.push(...links.flatMap(({ nodes: subtrees }) => subtrees))
-    const records = new Map(links.flatMap(({ records: cids }) => cids).map((cid) => [cid.toString(), cid]))
-    for (const [key, cid] of records) {
-      if (yieldedRecords.has(key)) records.delete(key)
-      else yieldedRecords.add(key)
-    }
-    for (const page of pages([...records.values()])) yield* await getBlocks(store, page)
+    const records = links
+      .flatMap(({ records: cids }) => cids)
+      .filter((cid) => !yieldedRecords.has(cid.toString()))
+    const fresh = new Map(records.map((cid) => [cid.toString(), cid]))
+    for (const cid of fresh.keys()) yieldedRecords.add(cid)
+    for (const page of pages([...fresh.values()])) yield* await getBlocks(store, page)
   }
 }
 
@@ -81,5 +84,6 @@ function asCid(value: unknown): Cid {
 }
 
 function* pages<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += BLOCKS_PER_READ) yield items.slice(start, start + BLOCKS_PER_READ)
+  for (let start = 0; start < items.length; start += BLOCKS_PER_READ)
+    yield items.slice(start, start + BLOCKS_PER_READ)
 }

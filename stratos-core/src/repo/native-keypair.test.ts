@@ -32,7 +32,8 @@ const CURVES = [
 
 const message = new TextEncoder().encode('a commit')
 const rawKey = (last: number): Uint8Array => new Uint8Array(32).fill(last, 31)
-const bytesOf = (value: bigint): Uint8Array => Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex'))
+const bytesOf = (value: bigint): Uint8Array =>
+  Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex'))
 
 describe.each(CURVES)('a native key pair of $name', ({ curve, create, open, reference, prefix }) => {
   it('has the did:key that @atproto/crypto gives the same key', async () => {

@@ -27,7 +27,9 @@ export class NativeKeypair implements Keypair {
     this.#curve = curve
     this.#raw = Uint8Array.from(raw)
     this.#did = formatDidKey(curve.jwtAlg, point)
-    const [d, x, y] = [raw, point.subarray(1, 33), point.subarray(33)].map((part) => Buffer.from(part).toString('base64url'))
+    const [d, x, y] = [raw, point.subarray(1, 33), point.subarray(33)].map((part) =>
+      Buffer.from(part).toString('base64url'),
+    )
     this.#key = createPrivateKey({ key: { kty: 'EC', crv: curve.jwkName, d, x, y }, format: 'jwk' })
   }
 

@@ -7,7 +7,11 @@ import { verifySignature } from './native-verify.ts'
 
 const CURVES = [
   { name: 'P-256', curve: P256, keypair: await atproto.P256Keypair.import(new Uint8Array(32).fill(0x33)) },
-  { name: 'secp256k1', curve: SECP256K1, keypair: await atproto.Secp256k1Keypair.import(new Uint8Array(32).fill(0x11)) },
+  {
+    name: 'secp256k1',
+    curve: SECP256K1,
+    keypair: await atproto.Secp256k1Keypair.import(new Uint8Array(32).fill(0x11)),
+  },
 ]
 
 const message = new TextEncoder().encode('a commit')
@@ -40,7 +44,9 @@ describe.each(CURVES)('verifySignature with $name', ({ curve, keypair }) => {
 
   it('accepts an imported key in place of the did:key', async () => {
     const { keyBytes } = atproto.parseDidKey(keypair.did())
-    const [x, y] = [keyBytes.subarray(1, 33), keyBytes.subarray(33)].map((part) => Buffer.from(part).toString('base64url'))
+    const [x, y] = [keyBytes.subarray(1, 33), keyBytes.subarray(33)].map((part) =>
+      Buffer.from(part).toString('base64url'),
+    )
     const key = createPublicKey({ key: { kty: 'EC', crv: curve.jwkName, x, y }, format: 'jwk' })
     expect(verifySignature(key, message, await keypair.sign(message))).toBe(true)
     expect(verifySignature(key, message.subarray(1), await keypair.sign(message))).toBe(false)
@@ -58,14 +64,22 @@ describe.each(CURVES)('verifySignature with $name', ({ curve, keypair }) => {
 
   it('refuses the high-S twin, which plain ECDSA accepts', async () => {
     const twin = highS(await keypair.sign(message), curve)
-    expect(await atproto.verifySignature(keypair.did(), message, twin, { allowMalleableSig: true })).toBe(true)
+    expect(await atproto.verifySignature(keypair.did(), message, twin, { allowMalleableSig: true })).toBe(
+      true,
+    )
     expect(verifySignature(keypair.did(), message, twin)).toBe(false)
   })
 
   it('refuses every other spelling of a good signature', async () => {
     const signature = await keypair.sign(message)
     const hex = hexOf(signature)
-    const spellings = [der(signature), bytesOf(`${hex}00`), bytesOf(`00${hex}`), signature.subarray(1), signature.subarray(0, 63)]
+    const spellings = [
+      der(signature),
+      bytesOf(`${hex}00`),
+      bytesOf(`00${hex}`),
+      signature.subarray(1),
+      signature.subarray(0, 63),
+    ]
     for (const spelling of spellings) expect(verifySignature(keypair.did(), message, spelling)).toBe(false)
   })
 
@@ -100,7 +114,12 @@ describe('verifySignature with a key that it cannot use', () => {
   it('refuses keys of other kinds', () => {
     const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
     const { publicKey: ed25519 } = generateKeyPairSync('ed25519')
-    for (const key of [p384.publicKey, ed25519, createSecretKey(Buffer.alloc(32)), createPrivateKey(pemOf(p384.privateKey))]) {
+    for (const key of [
+      p384.publicKey,
+      ed25519,
+      createSecretKey(Buffer.alloc(32)),
+      createPrivateKey(pemOf(p384.privateKey)),
+    ]) {
       expect(verifySignature(key, message, signature)).toBe(false)
     }
   })

@@ -42,7 +42,9 @@ function importKey(didKey: string): KeyObject | null {
   try {
     const { jwtAlg, keyBytes } = parseDidKey(didKey)
     const crv = CURVES.find((curve) => curve.jwtAlg === jwtAlg)?.jwkName
-    const [x, y] = [keyBytes.subarray(1, 33), keyBytes.subarray(33)].map((part) => Buffer.from(part).toString('base64url'))
+    const [x, y] = [keyBytes.subarray(1, 33), keyBytes.subarray(33)].map((part) =>
+      Buffer.from(part).toString('base64url'),
+    )
     return createPublicKey({ key: { kty: 'EC', crv, x, y }, format: 'jwk' })
   } catch {
     // Not a did:key, or not of a supported kind, or not a point of its curve: all the same to the caller.

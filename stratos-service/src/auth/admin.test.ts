@@ -17,12 +17,15 @@ function setUp(password: string | null) {
 }
 
 describe('AdminPassword', () => {
-  it.each(['correct horse', 'with:colons:in:it', ':', 'pässwörd', 'x'.repeat(500)])('lets in who knows %j', (password) => {
-    expect(setUp(password).admin.verify(basic(`admin:${password}`), ADDRESS)).toEqual({
-      kind: 'operator',
-      name: 'admin',
-    })
-  })
+  it.each(['correct horse', 'with:colons:in:it', ':', 'pässwörd', 'x'.repeat(500)])(
+    'lets in who knows %j',
+    (password) => {
+      expect(setUp(password).admin.verify(basic(`admin:${password}`), ADDRESS)).toEqual({
+        kind: 'operator',
+        name: 'admin',
+      })
+    },
+  )
 
   it.each<[string, Credential]>([
     ['a wrong password', basic('admin:wrong')],

@@ -3,7 +3,17 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { StratosError } from 'stratos-core'
 import { describe, expect, it } from 'vitest'
-import { basic, BOUNDARY, METHOD, ORIGIN, PATH, PDS_TOKEN, request, setUpAuth, US } from '../../tests/_util/auth-setup.ts'
+import {
+  basic,
+  BOUNDARY,
+  METHOD,
+  ORIGIN,
+  PATH,
+  PDS_TOKEN,
+  request,
+  setUpAuth,
+  US,
+} from '../../tests/_util/auth-setup.ts'
 import { ath, ClientKey, encodeJson } from '../../tests/_util/signing.ts'
 
 type Setup = Awaited<ReturnType<typeof setUpAuth>>
@@ -25,7 +35,10 @@ describe('Authenticator', () => {
   it('takes a request without a credential for anonymous and asks nothing of it', async () => {
     const { auth } = await setUpAuth()
     const sent = request()
-    expect(await auth.authenticate(sent, METHOD, 'query')).toEqual({ viewer: { kind: 'anonymous' }, jkt: null })
+    expect(await auth.authenticate(sent, METHOD, 'query')).toEqual({
+      viewer: { kind: 'anonymous' },
+      jkt: null,
+    })
     expect([...sent.answered]).toEqual([])
   })
 
@@ -62,7 +75,11 @@ describe('Authenticator', () => {
 
   it('takes an allow-listed service for one by its token, and for a mere user by a session key', async () => {
     const { auth, appview, jwt, registered, withKey } = await setUpAuth()
-    const byToken = await auth.authenticate(request(['Authorization', `Bearer ${await jwt(appview)}`]), METHOD, 'query')
+    const byToken = await auth.authenticate(
+      request(['Authorization', `Bearer ${await jwt(appview)}`]),
+      METHOD,
+      'query',
+    )
     expect(byToken.viewer).toEqual({ kind: 'service', did: appview.did })
     const byKey = await auth.authenticate(request(withKey(await registered(appview))), METHOD, 'query')
     expect(byKey.viewer).toMatchObject({ kind: 'user', did: appview.did, enrolled: false })
@@ -71,9 +88,13 @@ describe('Authenticator', () => {
   it('lets a token for a procedure be used once, one for a query again', async () => {
     const { auth, alice, jwt } = await setUpAuth()
     const headers = ['Authorization', `Bearer ${await jwt(alice)}`]
-    const attempt = (kind: 'query' | 'procedure') => outcomeOf(auth.authenticate(request(headers), METHOD, kind))
+    const attempt = (kind: 'query' | 'procedure') =>
+      outcomeOf(auth.authenticate(request(headers), METHOD, kind))
     expect([await attempt('query'), await attempt('query')]).toEqual(['accepted', 'accepted'])
-    expect([await attempt('procedure'), await attempt('procedure')]).toEqual(['accepted', 'AuthenticationRequired'])
+    expect([await attempt('procedure'), await attempt('procedure')]).toEqual([
+      'accepted',
+      'AuthenticationRequired',
+    ])
   })
 
   it('reads nothing from the access token, whoever signed it and whatever it says', async () => {
@@ -81,7 +102,12 @@ describe('Authenticator', () => {
     const key = await registered(alice)
     const forged = (claims: object) => `${encodeJson({ alg: 'none' })}.${encodeJson(claims)}.AA`
     for (const token of [forged({ sub: 'did:plc:visitor', exp: 1, cnf: { jkt: 'other' } }), 'opaque']) {
-      const headers = (k: ClientKey) => ['Authorization', `DPoP ${token}`, 'DPoP', proof(k, { ath: ath(token) })]
+      const headers = (k: ClientKey) => [
+        'Authorization',
+        `DPoP ${token}`,
+        'DPoP',
+        proof(k, { ath: ath(token) }),
+      ]
       const { viewer } = await auth.authenticate(request(headers(key)), METHOD, 'query')
       expect(viewer).toMatchObject({ did: alice.did })
       const stranger = auth.authenticate(request(headers(new ClientKey())), METHOD, 'query')
@@ -93,20 +119,101 @@ describe('Authenticator', () => {
     type Case = [string, (setup: Setup) => Promise<string[]>, string, string, boolean]
     const key = new ClientKey()
     const cases: Case[] = [
-      ['an unregistered key', async (s) => s.withKey(key), 'SessionRequired', 'DPoP error="session_required"', true],
-      ['a proof without nonce', async (s) => s.withKey(key, { nonce: undefined }), 'UseDpopNonce', 'DPoP error="use_dpop_nonce"', true],
-      ['a proof for another URL', async (s) => s.withKey(key, { htu: `${ORIGIN}/xrpc/other` }), 'InvalidDpopProof', 'DPoP error="invalid_dpop_proof"', true],
-      ['a token without proof', async () => ['Authorization', `DPoP ${PDS_TOKEN}`], 'InvalidDpopProof', 'DPoP error="invalid_dpop_proof"', true],
-      ['a proof without token', async (s) => ['DPoP', s.proof(key)], 'AuthenticationRequired', 'DPoP algs=', true],
-      ['two proofs', async (s) => [...s.withKey(key), 'dpop', s.proof(key)], 'InvalidDpopProof', 'DPoP error="invalid_dpop_proof"', true],
-      ['two tokens', async (s) => [...s.withKey(key), 'authorization', `DPoP ${PDS_TOKEN}`], 'AuthenticationRequired', 'DPoP algs=', true],
-      ['a service token with a proof', async (s) => ['Authorization', `Bearer ${await s.jwt(s.alice)}`, 'DPoP', s.proof(key)], 'AuthenticationRequired', 'Bearer realm', true],
-      ['a token for a PDS under Bearer', async () => ['Authorization', `Bearer ${PDS_TOKEN}`], 'AuthenticationRequired', 'Bearer realm', false],
-      ['a DID under Bearer', async () => ['Authorization', 'Bearer did:plc:alice'], 'AuthenticationRequired', 'DPoP algs=', false],
-      ['a service token for another method', async (s) => ['Authorization', `Bearer ${await s.jwt(s.alice, { lxm: 'zone.stratos.enrollment.unenroll' })}`], 'AuthenticationRequired', 'Bearer realm', false],
-      ['a service token for another service', async (s) => ['Authorization', `Bearer ${await s.jwt(s.alice, { aud: `${US}.evil.example` })}`], 'AuthenticationRequired', 'Bearer realm', false],
+      [
+        'an unregistered key',
+        async (s) => s.withKey(key),
+        'SessionRequired',
+        'DPoP error="session_required"',
+        true,
+      ],
+      [
+        'a proof without nonce',
+        async (s) => s.withKey(key, { nonce: undefined }),
+        'UseDpopNonce',
+        'DPoP error="use_dpop_nonce"',
+        true,
+      ],
+      [
+        'a proof for another URL',
+        async (s) => s.withKey(key, { htu: `${ORIGIN}/xrpc/other` }),
+        'InvalidDpopProof',
+        'DPoP error="invalid_dpop_proof"',
+        true,
+      ],
+      [
+        'a token without proof',
+        async () => ['Authorization', `DPoP ${PDS_TOKEN}`],
+        'InvalidDpopProof',
+        'DPoP error="invalid_dpop_proof"',
+        true,
+      ],
+      [
+        'a proof without token',
+        async (s) => ['DPoP', s.proof(key)],
+        'AuthenticationRequired',
+        'DPoP algs=',
+        true,
+      ],
+      [
+        'two proofs',
+        async (s) => [...s.withKey(key), 'dpop', s.proof(key)],
+        'InvalidDpopProof',
+        'DPoP error="invalid_dpop_proof"',
+        true,
+      ],
+      [
+        'two tokens',
+        async (s) => [...s.withKey(key), 'authorization', `DPoP ${PDS_TOKEN}`],
+        'AuthenticationRequired',
+        'DPoP algs=',
+        true,
+      ],
+      [
+        'a service token with a proof',
+        async (s) => ['Authorization', `Bearer ${await s.jwt(s.alice)}`, 'DPoP', s.proof(key)],
+        'AuthenticationRequired',
+        'Bearer realm',
+        true,
+      ],
+      [
+        'a token for a PDS under Bearer',
+        async () => ['Authorization', `Bearer ${PDS_TOKEN}`],
+        'AuthenticationRequired',
+        'Bearer realm',
+        false,
+      ],
+      [
+        'a DID under Bearer',
+        async () => ['Authorization', 'Bearer did:plc:alice'],
+        'AuthenticationRequired',
+        'DPoP algs=',
+        false,
+      ],
+      [
+        'a service token for another method',
+        async (s) => [
+          'Authorization',
+          `Bearer ${await s.jwt(s.alice, { lxm: 'zone.stratos.enrollment.unenroll' })}`,
+        ],
+        'AuthenticationRequired',
+        'Bearer realm',
+        false,
+      ],
+      [
+        'a service token for another service',
+        async (s) => ['Authorization', `Bearer ${await s.jwt(s.alice, { aud: `${US}.evil.example` })}`],
+        'AuthenticationRequired',
+        'Bearer realm',
+        false,
+      ],
       ['the administrator', async () => basic('pass:word'), 'AuthenticationRequired', 'Basic realm', false],
-      ['an unknown scheme', async () => ['Authorization', 'Digest abc'], 'AuthenticationRequired', 'DPoP algs=', false],
+      [
+        'an unknown scheme',
+        async () => ['Authorization', 'Digest abc'],
+        'AuthenticationRequired',
+        'DPoP algs=',
+        false,
+      ],
       ['an empty header', async () => ['Authorization', ''], 'AuthenticationRequired', 'DPoP algs=', false],
     ]
 
@@ -123,7 +230,14 @@ describe('Authenticator', () => {
   it('believes neither Host nor a forwarding header', async () => {
     const { auth, alice, registered, withKey } = await setUpAuth()
     const key = await registered(alice)
-    const forwarded = ['X-Forwarded-Host', 'evil.example', 'X-Forwarded-Proto', 'http', 'Forwarded', 'host=evil.example']
+    const forwarded = [
+      'X-Forwarded-Host',
+      'evil.example',
+      'X-Forwarded-Proto',
+      'http',
+      'Forwarded',
+      'host=evil.example',
+    ]
     for (const htu of [`https://evil.example${PATH}`, `http://stratos.example${PATH}`]) {
       const sent = request([...forwarded, ...withKey(key, { htu })])
       expect(await outcomeOf(auth.authenticate(sent, METHOD, 'query'))).toBe('InvalidDpopProof')
@@ -185,7 +299,10 @@ describe('Authenticator', () => {
   describe('authenticateOperator', () => {
     it('knows the administrator', async () => {
       const { auth } = await setUpAuth()
-      expect(await auth.authenticateOperator(request(basic('pass:word')))).toEqual({ kind: 'operator', name: 'admin' })
+      expect(await auth.authenticateOperator(request(basic('pass:word')))).toEqual({
+        kind: 'operator',
+        name: 'admin',
+      })
     })
 
     it('refuses everybody else and asks for a password', async () => {
@@ -211,7 +328,9 @@ describe('Authenticator', () => {
       const { auth, alice, registered, withKey, clock } = await setUpAuth({ maxFailures: 3 })
       const key = await registered(alice)
       const attempt = (headers: readonly string[], address?: string) =>
-        outcomeOf(auth.authenticate(request(headers, address === undefined ? {} : { address }), METHOD, 'query'))
+        outcomeOf(
+          auth.authenticate(request(headers, address === undefined ? {} : { address }), METHOD, 'query'),
+        )
       for (let i = 0; i < 3; i++) {
         expect(await attempt(['Authorization', 'Bearer x'])).toBe('AuthenticationRequired')
       }
@@ -225,7 +344,11 @@ describe('Authenticator', () => {
     it('does not count what happens to honest clients', async () => {
       const { auth, withKey } = await setUpAuth({ maxFailures: 1 })
       for (let i = 0; i < 5; i++) {
-        const noNonce = auth.authenticate(request(withKey(new ClientKey(), { nonce: undefined })), METHOD, 'query')
+        const noNonce = auth.authenticate(
+          request(withKey(new ClientKey(), { nonce: undefined })),
+          METHOD,
+          'query',
+        )
         expect(await outcomeOf(noNonce)).toBe('UseDpopNonce')
         const unknownKey = auth.authenticate(request(withKey(new ClientKey())), METHOD, 'query')
         expect(await outcomeOf(unknownKey)).toBe('SessionRequired')
@@ -256,7 +379,9 @@ describe('Authenticator', () => {
     try {
       expect(await send(PATH, withKey(key))).toContain('accepted')
       expect(await send(PATH, [...withKey(key), 'DPoP', proof(key)])).toContain('InvalidDpopProof')
-      expect(await send(PATH, [...withKey(key), 'Authorization', 'DPoP x'])).toContain('AuthenticationRequired')
+      expect(await send(PATH, [...withKey(key), 'Authorization', 'DPoP x'])).toContain(
+        'AuthenticationRequired',
+      )
       expect(await send(ORIGIN + PATH, withKey(key))).toContain('InvalidRequest')
     } finally {
       server.close()

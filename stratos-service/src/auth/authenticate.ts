@@ -133,7 +133,8 @@ export class Authenticator {
   ): Promise<T> {
     const { failures, proofs: verifier } = this.#parts
     // A proxy's form of request names a host, and the host is ours to say.
-    if (!request.url.startsWith('/')) throw new StratosError('InvalidRequest', 'the request target must be a path')
+    if (!request.url.startsWith('/'))
+      throw new StratosError('InvalidRequest', 'the request target must be a path')
     const proofs = headerValues(request.rawHeaders, 'dpop')
     const isAttempt = proofs.length > 0 || headerValues(request.rawHeaders, 'authorization').length > 0
     let scheme: Credential['scheme'] = 'none'
@@ -163,7 +164,10 @@ export class Authenticator {
     const jkt = await this.#verifyProof(claim)
     const session = await this.#parts.sessions.find(jkt)
     if (session === null) {
-      throw new StratosError('SessionRequired', 'the DPoP key is not registered; call zone.stratos.server.createSession')
+      throw new StratosError(
+        'SessionRequired',
+        'the DPoP key is not registered; call zone.stratos.server.createSession',
+      )
     }
     return { viewer: await this.#userOf(session.did), jkt }
   }
@@ -181,7 +185,12 @@ export class Authenticator {
 
   async #userOf(did: Did): Promise<UserViewer> {
     const membership = await this.#parts.memberships.find(did)
-    return { kind: 'user', did, enrolled: membership !== null, boundaries: membership?.boundaries ?? new Set() }
+    return {
+      kind: 'user',
+      did,
+      enrolled: membership !== null,
+      boundaries: membership?.boundaries ?? new Set(),
+    }
   }
 }
 

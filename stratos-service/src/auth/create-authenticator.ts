@@ -10,8 +10,6 @@ import { ServiceJwts } from './service-jwt.ts'
 import { SessionKeys } from './session-key.ts'
 
 const MINUTE_MS = 60_000
-const BAD_CREDENTIALS_PER_MINUTE = 60
-const BAD_PASSWORDS_PER_MINUTE = 10
 
 export interface AuthenticationSettings {
   readonly serviceDid: Did
@@ -22,6 +20,9 @@ export interface AuthenticationSettings {
   readonly adminPassword: string | null
   readonly sessionTtlMs: number
   readonly requireDpopNonce: boolean
+  /** Refused credentials from one address before it has to wait. */
+  readonly failuresPerMinute: number
+  readonly adminFailuresPerMinute: number
 }
 
 /** What authentication leans on. */
@@ -63,8 +64,8 @@ export function createAuthenticator(settings: AuthenticationSettings, ports: Aut
       jwts,
       sessions,
       memberships: ports.memberships,
-      admin: new AdminPassword(settings.adminPassword, limiter(BAD_PASSWORDS_PER_MINUTE)),
-      failures: limiter(BAD_CREDENTIALS_PER_MINUTE),
+      admin: new AdminPassword(settings.adminPassword, limiter(settings.adminFailuresPerMinute)),
+      failures: limiter(settings.failuresPerMinute),
     },
   )
   return { authenticator, sessions }

@@ -3,8 +3,7 @@ import { MAX_JWS_LENGTH } from './compact-jws.ts'
 
 /** What a request presents to say who sent it. Nothing of it is verified. */
 export type Credential =
-  | { readonly scheme: 'none' }
-  | { readonly scheme: 'bearer' | 'dpop' | 'basic'; readonly token: string }
+  { readonly scheme: 'none' } | { readonly scheme: 'bearer' | 'dpop' | 'basic'; readonly token: string }
 
 /** One word, one space, one token68 (RFC 9110, section 11.4); a list or a parameter does not match. */
 const AUTHORIZATION = /^([A-Za-z]+) ([A-Za-z0-9\-._~+/]+=*)$/

@@ -40,7 +40,14 @@ describe('DpopNonces', () => {
   it('refuses a nonce that was tampered with', () => {
     const nonce = noncesAt(100).current()
     const swapped = nonce.startsWith('A') ? 'B' : 'A'
-    for (const bad of ['', nonce.slice(1), `${nonce}A`, swapped + nonce.slice(1), nonce.toUpperCase(), 'ü'.repeat(11)]) {
+    for (const bad of [
+      '',
+      nonce.slice(1),
+      `${nonce}A`,
+      swapped + nonce.slice(1),
+      nonce.toUpperCase(),
+      'ü'.repeat(11),
+    ]) {
       expect(noncesAt(100).accepts(bad), bad).toBe(false)
     }
   })

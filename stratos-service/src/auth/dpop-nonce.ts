@@ -22,7 +22,8 @@ export class DpopNonces {
 
   /** @param secret 32 random bytes, shared by all instances */
   constructor(secret: Uint8Array, nowMs: () => number) {
-    if (secret.byteLength !== SECRET_BYTES) throw new Error(`the nonce secret must have ${SECRET_BYTES} bytes`)
+    if (secret.byteLength !== SECRET_BYTES)
+      throw new Error(`the nonce secret must have ${SECRET_BYTES} bytes`)
     this.#secret = secret
     this.#nowMs = nowMs
   }

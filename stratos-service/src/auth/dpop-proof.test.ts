@@ -41,10 +41,13 @@ async function refusal(attempt: Promise<unknown>): Promise<StratosError> {
 }
 
 describe('DpopProofs', () => {
-  it.each(['ES256', 'ES256K'] as const)('returns the thumbprint of an %s key that signed this request', async (alg) => {
-    const key = new ClientKey(alg)
-    expect(await setUp().check(key.proof(GOOD))).toEqual({ jkt: key.jkt })
-  })
+  it.each(['ES256', 'ES256K'] as const)(
+    'returns the thumbprint of an %s key that signed this request',
+    async (alg) => {
+      const key = new ClientKey(alg)
+      expect(await setUp().check(key.proof(GOOD))).toEqual({ jkt: key.jkt })
+    },
+  )
 
   it.each(['ES256', 'ES256K'])('understands the proofs of the OAuth client library, by %s', async (alg) => {
     const key = await JoseKey.generate([alg])
@@ -93,7 +96,9 @@ describe('DpopProofs', () => {
 
   it('needs no ath where there is no token', async () => {
     const key = new ClientKey()
-    expect(await setUp().check(key.proof({ ...GOOD, ath: undefined }), { accessToken: null })).toEqual({ jkt: key.jkt })
+    expect(await setUp().check(key.proof({ ...GOOD, ath: undefined }), { accessToken: null })).toEqual({
+      jkt: key.jkt,
+    })
   })
 
   describe('refuses with InvalidDpopProof', () => {
@@ -104,7 +109,9 @@ describe('DpopProofs', () => {
     const claims = (changes: Members) => bad({}, changes)
     const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })
     const unsigned = `${encodeJson({ typ: 'dpop+jwt', alg: 'none', jwk: key.jwk })}.${encodeJson(GOOD)}`
-    const [goodHeader = '', goodPayload = '', goodSignature = ''] = key.proof({ ...GOOD, jti: 'parts' }).split('.')
+    const [goodHeader = '', goodPayload = '', goodSignature = ''] = key
+      .proof({ ...GOOD, jti: 'parts' })
+      .split('.')
 
     it.each<[string, string | string[], RegExp]>([
       ['no proof', [], /must be a DPoP header/],
@@ -118,13 +125,13 @@ describe('DpopProofs', () => {
       ['a payload that is no object', key.signText(`${goodHeader}.${encodeJson('text')}`), /payload is not/],
       ['no typ', bad({ typ: undefined }), /typ/],
       ['typ JWT', bad({ typ: 'JWT' }), /typ/],
-      ['alg none', bad({ alg: 'none' }), /alg/],
-      ['alg none without a signature', `${unsigned}.AA`, /alg/],
-      ['alg HS256', bad({ alg: 'HS256' }), /alg/],
-      ['alg RS256 with an RSA key', bad({ alg: 'RS256', jwk: rsa }), /alg/],
+      ['alg none', bad({ alg: 'none' }), /alg must/],
+      ['alg none without a signature', `${unsigned}.AA`, /alg must/],
+      ['alg HS256', bad({ alg: 'HS256' }), /alg must/],
+      ['alg RS256 with an RSA key', bad({ alg: 'RS256', jwk: rsa }), /alg must/],
       ['alg ES256 with an RSA key', bad({ jwk: rsa }), /EC key on P-256/],
-      ['alg es256', bad({ alg: 'es256' }), /alg/],
-      ['alg as the name of an object method', bad({ alg: 'toString' }), /alg/],
+      ['alg es256', bad({ alg: 'es256' }), /alg must/],
+      ['alg as the name of an object method', bad({ alg: 'toString' }), /alg must/],
       ['alg ES256K with a P-256 key', bad({ alg: 'ES256K' }), /EC key on secp256k1/],
       ['alg ES256 with a secp256k1 key', k256.proof(GOOD, { alg: 'ES256' }), /EC key on P-256/],
       ['no jwk', bad({ jwk: undefined }), /jwk/],
@@ -199,7 +206,9 @@ describe('DpopProofs', () => {
     it('for one that is not ours even where none is required', async () => {
       const { check } = setUp({ requireNonce: false })
       expect(await check(key.proof({ ...GOOD, nonce: undefined }))).toEqual({ jkt: key.jkt })
-      expect(await refusal(check(key.proof({ ...GOOD, nonce: elsewhere })))).toMatchObject({ code: 'UseDpopNonce' })
+      expect(await refusal(check(key.proof({ ...GOOD, nonce: elsewhere })))).toMatchObject({
+        code: 'UseDpopNonce',
+      })
     })
   })
 
@@ -258,7 +267,12 @@ describe('DpopProofs', () => {
 
   it('says nothing of the proof or the token in its errors', async () => {
     const { check } = setUp()
-    for (const change of [{ htu: 'https://canary.example/' }, { iat: 'canary' }, { jti: 9 }, { ath: 'canary' }]) {
+    for (const change of [
+      { htu: 'https://canary.example/' },
+      { iat: 'canary' },
+      { jti: 9 },
+      { ath: 'canary' },
+    ]) {
       const { message } = await refusal(check(new ClientKey().proof({ ...GOOD, ...change })))
       expect(message).not.toMatch(/canary|eyJ/)
     }

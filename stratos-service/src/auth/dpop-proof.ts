@@ -79,7 +79,8 @@ export class DpopProofs {
       throw invalidProof('ath is not the hash of the access token')
     }
     const forgetAtMs = (issuedAtSec + IAT_WINDOW_SEC + REPLAY_MARGIN_SEC) * 1000
-    if (!(await this.#context.replays.use(`dpop ${jkt} ${jti}`, forgetAtMs))) throw invalidProof('it was used before')
+    if (!(await this.#context.replays.use(`dpop ${jkt} ${jti}`, forgetAtMs)))
+      throw invalidProof('it was used before')
 
     // Only keys that have signed something are worth a place, or garbage would push them out.
     if (proof.headerText.length <= MAX_CACHED_HEADER_LENGTH) this.#keys.set(proof.headerText, { key, jkt })
@@ -100,7 +101,8 @@ export class DpopProofs {
   #checkNonce(nonce: unknown): void {
     const { nonces, requireNonce } = this.#context
     if (nonce === undefined && !requireNonce) return
-    if (nonce === undefined) throw new StratosError('UseDpopNonce', 'the DPoP proof must carry the nonce of this service')
+    if (nonce === undefined)
+      throw new StratosError('UseDpopNonce', 'the DPoP proof must carry the nonce of this service')
     if (typeof nonce !== 'string' || !nonces.accepts(nonce)) {
       throw new StratosError('UseDpopNonce', 'the nonce of the DPoP proof is stale or from elsewhere')
     }

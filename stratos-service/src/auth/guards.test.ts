@@ -16,7 +16,16 @@ import {
   type Guard,
 } from './guards.ts'
 
-const CALLERS = ['nobody', 'member', 'member by key', 'visitor', 'service', 'unknown key', 'operator', 'forger'] as const
+const CALLERS = [
+  'nobody',
+  'member',
+  'member by key',
+  'visitor',
+  'service',
+  'unknown key',
+  'operator',
+  'forger',
+] as const
 type Caller = (typeof CALLERS)[number]
 
 /** Guards in columns: what each answers to each caller. */
@@ -162,7 +171,11 @@ async function headersOf(caller: Caller, setup: Awaited<ReturnType<typeof setUpA
   }
 }
 
-async function ask(guard: Guard<Viewer>, caller: Caller, params: Record<string, unknown> = { did: 'did:plc:alice' }) {
+async function ask(
+  guard: Guard<Viewer>,
+  caller: Caller,
+  params: Record<string, unknown> = { did: 'did:plc:alice' },
+) {
   const setup = await setUpAuth()
   const sent = request(await headersOf(caller, setup))
   return { sent, outcome: await outcomeOf(guard, setup.auth, sent, params) }
@@ -183,12 +196,15 @@ async function outcomeOf(
 }
 
 describe.each(Object.entries(TRUTH))('the guard %s', (_, { guard, answers }) => {
-  it.each(CALLERS.map((caller) => [caller, answers[caller]] as const))('answers %s with %s', async (caller, answer) => {
-    const { sent, outcome } = await ask(guard, caller)
-    expect(outcome).toBe(answer)
-    const isAuthentication = /Required$|^InvalidDpopProof$/.test(answer)
-    expect(sent.answered.has('www-authenticate')).toBe(isAuthentication)
-  })
+  it.each(CALLERS.map((caller) => [caller, answers[caller]] as const))(
+    'answers %s with %s',
+    async (caller, answer) => {
+      const { sent, outcome } = await ask(guard, caller)
+      expect(outcome).toBe(answer)
+      const isAuthentication = /Required$|^InvalidDpopProof$/.test(answer)
+      expect(sent.answered.has('www-authenticate')).toBe(isAuthentication)
+    },
+  )
 })
 
 describe('guards', () => {
@@ -226,7 +242,10 @@ describe('guards', () => {
   })
 
   it('do not let a handler expect more than they promise, which the type checker proves', () => {
-    const add = <V extends Viewer>(_: Nsid, guard: Guard<V>, handler: (viewer: NoInfer<V>) => void) => [guard, handler]
+    const add = <V extends Viewer>(_: Nsid, guard: Guard<V>, handler: (viewer: NoInfer<V>) => void) => [
+      guard,
+      handler,
+    ]
     const forAnyone = (_viewer: Viewer) => {}
     const forUsers = (_viewer: UserViewer) => {}
     const forMembers = (_viewer: EnrolledViewer) => {}

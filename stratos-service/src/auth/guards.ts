@@ -14,7 +14,13 @@ import {
   type UserViewer,
   type Viewer,
 } from 'stratos-core'
-import { setChallenge, type AuthRequest, type Authenticator, type Caller, type MethodKind } from './authenticate.ts'
+import {
+  setChallenge,
+  type AuthRequest,
+  type Authenticator,
+  type Caller,
+  type MethodKind,
+} from './authenticate.ts'
 
 /** What a guard is given about one call. */
 export interface GuardContext {
@@ -73,7 +79,8 @@ export const service: Guard<ServiceViewer> = {
   name: 'service',
   resolve: async (context) => {
     const { viewer } = await signedIn(context)
-    if (viewer.kind !== 'service') throw new StratosError('Forbidden', 'only allow-listed services may call this')
+    if (viewer.kind !== 'service')
+      throw new StratosError('Forbidden', 'only allow-listed services may call this')
     return viewer
   },
 }

@@ -46,6 +46,7 @@ describe('isSameResource', () => {
     [HERE, 'https:///stratos.example/xrpc/zone.stratos.repo.getRecord'],
     [HERE, ` ${HERE}`],
     [HERE, `${HERE}\n`],
+    ['https://kelvin.example/a', 'https://\u212Aelvin.example/a'],
     [HERE, 'https://strätos.example/xrpc/zone.stratos.repo.getRecord'],
     [HERE, ''],
     [HERE, 'https://'],

@@ -18,7 +18,8 @@ export function isSameResource(a: string, b: string): boolean {
 
 /** @returns null for what is not an absolute http(s) URI, or carries user information */
 function normalizeHttpUri(text: string): string | null {
-  if (!VISIBLE_ASCII.test(text) || text.includes('\\')) return null
+  // Letters beyond ASCII could turn into others when they are lower-cased.
+  if (!VISIBLE_ASCII.test(text)) return null
   const [, scheme, authority, path = '/'] = HTTP_URI.exec(text) ?? []
   if (scheme === undefined || authority === undefined) return null
   const lowerScheme = scheme.toLowerCase()

@@ -12,7 +12,10 @@ export interface ProofKey {
   readonly jkt: string
 }
 
-const CURVES: Readonly<Record<string, string>> = { ES256: 'P-256', ES256K: 'secp256k1' }
+const CURVES: ReadonlyMap<unknown, string> = new Map([
+  ['ES256', 'P-256'],
+  ['ES256K', 'secp256k1'],
+])
 const COORDINATE_BYTES = 32
 /** What only a private or a symmetric key has (RFC 7518, section 6). */
 const SECRET_MEMBERS = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth']
@@ -30,7 +33,7 @@ export function readProofKey(headerText: string): ProofKey {
   const header = parseJsonPart(headerText)
   if (header === null) throw invalidProof('the header is not a JSON object')
   if (header.typ !== 'dpop+jwt') throw invalidProof('typ must be "dpop+jwt"')
-  const curve = typeof header.alg === 'string' && Object.hasOwn(CURVES, header.alg) ? CURVES[header.alg] : undefined
+  const curve = CURVES.get(header.alg)
   if (curve === undefined) throw invalidProof(`alg must be one of ${PROOF_ALGORITHMS.join(', ')}`)
   const refused = REFUSED_PARAMETERS.find((name) => Object.hasOwn(header, name))
   if (refused !== undefined) throw invalidProof(`the header parameter ${refused} is not supported`)

@@ -65,7 +65,9 @@ describe('ReplayCache', () => {
   it('alone and full, refuses rather than forgets, and recovers when keys expire', async () => {
     const { clock, cache } = clockedCache({ maxEntries: 3 })
     for (const key of ['a', 'b', 'c']) await cache.use(key, clock.nowMs + MINUTE_MS)
-    await expect(cache.use('d', clock.nowMs + MINUTE_MS)).rejects.toMatchObject({ code: 'ServiceUnavailable' })
+    await expect(cache.use('d', clock.nowMs + MINUTE_MS)).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+    })
     expect(await cache.use('a', clock.nowMs + MINUTE_MS)).toBe(false)
     clock.nowMs += MINUTE_MS
     expect(await cache.use('d', clock.nowMs + MINUTE_MS)).toBe(true)

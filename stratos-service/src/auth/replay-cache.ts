@@ -50,7 +50,10 @@ export class ReplayCache implements ReplayStore {
       this.#current.keys.add(hashed)
       this.#current.expiresAtMs = Math.max(this.#current.expiresAtMs, expiresAtMs)
     } else if (this.#shared === null) {
-      throw new StratosError('ServiceUnavailable', 'too many signed requests at this time; try again in a minute')
+      throw new StratosError(
+        'ServiceUnavailable',
+        'too many signed requests at this time; try again in a minute',
+      )
     }
     // Marked here first: a second copy of the request is refused while the shared store is being asked.
     return this.#shared === null || (await this.#shared.use(key, expiresAtMs))

@@ -25,7 +25,12 @@ function setUp(nowSec = NOW_SEC) {
   const directory = new Directory(() => new StratosError('AuthenticationRequired', 'unknown DID'))
   for (const account of [alice, browser]) directory.publish(account.did, account.signingKey)
   const replays = new ReplayCache({ shared: null, nowMs })
-  const jwts = new ServiceJwts({ audiences: new Set([US, `${US}#atproto_pns`]), keys: directory, replays, nowMs })
+  const jwts = new ServiceJwts({
+    audiences: new Set([US, `${US}#atproto_pns`]),
+    keys: directory,
+    replays,
+    nowMs,
+  })
   const verify = (token: string, once = true) => jwts.verify(token, { lxm: LXM, once })
   return { verify, directory, replays }
 }
@@ -73,7 +78,10 @@ describe('ServiceJwts', () => {
       { iat: undefined },
       { nbf: NOW_SEC + 30 },
     ]) {
-      expect(await verify(await alice.serviceJwt({ ...GOOD, ...change })), JSON.stringify(change)).toBeTruthy()
+      expect(
+        await verify(await alice.serviceJwt({ ...GOOD, ...change })),
+        JSON.stringify(change),
+      ).toBeTruthy()
     }
     expect(await verify(await alice.serviceJwt(GOOD, { typ: undefined }))).toBeTruthy()
   })
@@ -136,9 +144,21 @@ describe('ServiceJwts', () => {
       ['a bare DID', async () => 'did:plc:alice', /compact/],
       ['no signature', rewritten(([h = '', p = '']) => [h, p]), /compact/],
       ['an empty signature', rewritten(([h = '', p = '']) => [h, p, '']), /compact/],
-      ['half a signature', rewritten(([h = '', p = '', s = '']) => [h, p, s.slice(0, 44)]), /compact|signature/],
-      ['another payload', rewritten(([h = '', , s = '']) => [h, encodeJson({ ...GOOD, iss: 'did:plc:alice' }), s]), /signature|jti/],
-      ['the other, high form of the signature', rewritten(([h = '', p = '', s = '']) => [h, p, highS(s)]), /signature/],
+      [
+        'half a signature',
+        rewritten(([h = '', p = '', s = '']) => [h, p, s.slice(0, 44)]),
+        /compact|signature/,
+      ],
+      [
+        'another payload',
+        rewritten(([h = '', , s = '']) => [h, encodeJson({ ...GOOD, iss: 'did:plc:alice' }), s]),
+        /signature|jti/,
+      ],
+      [
+        'the other, high form of the signature',
+        rewritten(([h = '', p = '', s = '']) => [h, p, highS(s)]),
+        /signature/,
+      ],
     ])('%s', async (_, makeToken, why) => {
       const error = await refusal(setUp().verify(await makeToken()))
       expect(error).toMatchObject({ code: 'AuthenticationRequired' })
@@ -174,7 +194,9 @@ describe('ServiceJwts', () => {
   it('keeps the identifiers of two accounts apart', async () => {
     const { verify } = setUp()
     await verify(await alice.serviceJwt({ ...GOOD, jti: 'same' }))
-    expect(await verify(await browser.serviceJwt({ ...GOOD, jti: 'same' }))).toMatchObject({ iss: browser.did })
+    expect(await verify(await browser.serviceJwt({ ...GOOD, jti: 'same' }))).toMatchObject({
+      iss: browser.did,
+    })
   })
 
   describe('when the signature does not match the cached key', () => {
@@ -189,6 +211,14 @@ describe('ServiceJwts', () => {
         // The old key is worth nothing once the new one is known.
         expect((await refusal(verify(await alice.serviceJwt(GOOD)))).message).toMatch(/signature/)
       }
+    })
+
+    it('refuses what the new one did not sign either', async () => {
+      const { verify, directory } = setUp()
+      await verify(await alice.serviceJwt(GOOD))
+      directory.publish(alice.did, (await Account.create(alice.did)).signingKey)
+      const impostor = await Account.create(alice.did)
+      expect((await refusal(verify(await impostor.serviceJwt(GOOD)))).message).toMatch(/signature/)
     })
 
     it('refuses if there is no new one', async () => {
@@ -206,7 +236,12 @@ describe('ServiceJwts', () => {
       lookups.push(did)
       return alice.signingKey
     }
-    for (const change of [{ aud: 'did:web:other.example' }, { lxm: 'a.b.c' }, { exp: 1 }, { jti: undefined }]) {
+    for (const change of [
+      { aud: 'did:web:other.example' },
+      { lxm: 'a.b.c' },
+      { exp: 1 },
+      { jti: undefined },
+    ]) {
       await refusal(verify(await alice.serviceJwt({ ...GOOD, ...change })))
     }
     expect(lookups).toEqual([])

@@ -1,4 +1,11 @@
-import { parseDid, StratosError, type Did, type Nsid, type ReplayStore, type SigningKeyResolver } from 'stratos-core'
+import {
+  parseDid,
+  StratosError,
+  type Did,
+  type Nsid,
+  type ReplayStore,
+  type SigningKeyResolver,
+} from 'stratos-core'
 import { verifySignature } from 'stratos-core/repo'
 import { parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
 
@@ -95,7 +102,8 @@ export class ServiceJwts {
     if (isSignedBy(key, alg, jws)) return
     // The account may have changed its key since the document was cached.
     const newKey = await keys.resolveSigningKey(iss, { refresh: true })
-    if (newKey === key || !isSignedBy(newKey, alg, jws)) throw refused("the signature does not match the issuer's key")
+    if (newKey === key || !isSignedBy(newKey, alg, jws))
+      throw refused("the signature does not match the issuer's key")
   }
 }
 

@@ -22,7 +22,9 @@ export class SessionKeys {
   readonly #ttlMs: number
   readonly #nowMs: () => number
   /** Only keys that exist: a key that was just registered with another instance must be found. */
-  readonly #cache = new LruCache<string, { readonly key: SessionKey; readonly readAtMs: number }>(MAX_CACHED_KEYS)
+  readonly #cache = new LruCache<string, { readonly key: SessionKey; readonly readAtMs: number }>(
+    MAX_CACHED_KEYS,
+  )
 
   constructor(options: {
     readonly store: SessionStore

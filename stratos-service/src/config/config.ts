@@ -19,7 +19,9 @@ export function buildConfig(env: Env) {
   const loopback = LOOPBACK_HOSTS.has(publicUrl.hostname)
   if (!secure && !loopback) problems.push('STRATOS_PUBLIC_URL must be https unless it is a loopback address')
   if (secure && env.STRATOS_ALLOW_PRIVATE_ADDRESSES) {
-    problems.push('STRATOS_ALLOW_PRIVATE_ADDRESSES is for local networks and is refused with an https STRATOS_PUBLIC_URL')
+    problems.push(
+      'STRATOS_ALLOW_PRIVATE_ADDRESSES is for local networks and is refused with an https STRATOS_PUBLIC_URL',
+    )
   }
 
   const serviceDid = readServiceDid(env.STRATOS_SERVICE_DID, publicUrl, problems)
@@ -27,9 +29,15 @@ export function buildConfig(env: Env) {
     problems.push('STRATOS_SERVICE_FRAGMENT must be lower-case letters, digits and underscores')
   }
   const allowed = qualifyAll(serviceDid, env.STRATOS_ALLOWED_DOMAINS, 'STRATOS_ALLOWED_DOMAINS', problems)
-  const auto = qualifyAll(serviceDid, env.STRATOS_AUTO_ENROLL_DOMAINS, 'STRATOS_AUTO_ENROLL_DOMAINS', problems)
+  const auto = qualifyAll(
+    serviceDid,
+    env.STRATOS_AUTO_ENROLL_DOMAINS,
+    'STRATOS_AUTO_ENROLL_DOMAINS',
+    problems,
+  )
   for (const boundary of auto) {
-    if (!allowed.includes(boundary)) problems.push(`STRATOS_AUTO_ENROLL_DOMAINS names "${boundary}", which is not allowed`)
+    if (!allowed.includes(boundary))
+      problems.push(`STRATOS_AUTO_ENROLL_DOMAINS names "${boundary}", which is not allowed`)
   }
   const dids = (name: 'STRATOS_ALLOWED_DIDS' | 'STRATOS_ALLOWED_APPVIEWS') =>
     new Set(env[name].flatMap((did) => readDid(did, name, problems) ?? []))
@@ -58,7 +66,11 @@ export function buildConfig(env: Env) {
       logLevel: env.STRATOS_LOG_LEVEL,
       trustedProxies: env.STRATOS_TRUSTED_PROXIES,
     },
-    storage: { backend: env.STORAGE_BACKEND, dataDir: env.STRATOS_DATA_DIR, openActors: env.STRATOS_OPEN_ACTORS },
+    storage: {
+      backend: env.STORAGE_BACKEND,
+      dataDir: env.STRATOS_DATA_DIR,
+      openActors: env.STRATOS_OPEN_ACTORS,
+    },
     enrollment: {
       mode: env.STRATOS_ENROLLMENT_MODE,
       allowedDids,
@@ -77,6 +89,8 @@ export function buildConfig(env: Env) {
       adminPassword: env.STRATOS_ADMIN_PASSWORD === '' ? null : env.STRATOS_ADMIN_PASSWORD,
       sessionTtlMs: env.STRATOS_SESSION_TTL_MS,
       requireDpopNonce: env.STRATOS_DPOP_REQUIRE_NONCE,
+      failuresPerMinute: env.STRATOS_AUTH_FAILURES_PER_MINUTE,
+      adminFailuresPerMinute: env.STRATOS_ADMIN_FAILURES_PER_MINUTE,
       extraCollections: env.STRATOS_EXTRA_COLLECTIONS,
     },
     writeRate: {
@@ -108,10 +122,17 @@ function readDid(raw: string, name: string, problems: string[]): Did | null {
   }
 }
 
-function qualifyAll(serviceDid: Did, names: readonly string[], variable: string, problems: string[]): Boundary[] {
+function qualifyAll(
+  serviceDid: Did,
+  names: readonly string[],
+  variable: string,
+  problems: string[],
+): Boundary[] {
   return names.map((name) => {
     if (!BOUNDARY_NAME.test(name)) {
-      problems.push(`${variable} has "${name}"; names are letters, digits and . _ ~ - and carry no service DID`)
+      problems.push(
+        `${variable} has "${name}"; names are letters, digits and . _ ~ - and carry no service DID`,
+      )
     }
     const boundary = qualifyBoundary(serviceDid, name)
     if (boundary.length > MAX_BOUNDARY_LENGTH) problems.push(`${variable} has "${name}", which is too long`)

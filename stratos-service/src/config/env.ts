@@ -5,15 +5,29 @@ import { boolean, integer, list, oneOf, origin, origins, text, url, type Reader 
  * the operator documentation all come from here.
  */
 export const ENV_TABLE = {
-  STRATOS_SERVICE_DID: required(text, 'Identity', 'DID of this service, `did:web:<host>` (a port is written `%3A3100`)'),
+  STRATOS_SERVICE_DID: required(
+    text,
+    'Identity',
+    'DID of this service, `did:web:<host>` (a port is written `%3A3100`)',
+  ),
   STRATOS_PUBLIC_URL: required(origin, 'Identity', 'Public base URL, as clients see it; no path'),
   STRATOS_ALLOWED_DOMAINS: required(
     list,
     'Identity',
     'Comma-separated boundary names; each becomes `<service DID>/<name>`',
   ),
-  STRATOS_SERVICE_FRAGMENT: optional(text, 'atproto_pns', 'Identity', 'Fragment of the service in `source` and did.json'),
-  STRATOS_OPERATOR_CONTACT: optional(text, '', 'Identity', 'Contact shown in the User-Agent of outgoing requests'),
+  STRATOS_SERVICE_FRAGMENT: optional(
+    text,
+    'atproto_pns',
+    'Identity',
+    'Fragment of the service in `source` and did.json',
+  ),
+  STRATOS_OPERATOR_CONTACT: optional(
+    text,
+    '',
+    'Identity',
+    'Contact shown in the User-Agent of outgoing requests',
+  ),
 
   STRATOS_HOST: optional(text, '0.0.0.0', 'Server', 'Address to listen on'),
   STRATOS_PORT: optional(integer(0, 65535), 3100, 'Server', 'Port to listen on; 0 takes a free one'),
@@ -32,7 +46,12 @@ export const ENV_TABLE = {
 
   STORAGE_BACKEND: optional(oneOf('sqlite'), 'sqlite', 'Storage', 'Database: `sqlite`, a file per actor'),
   STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases, keys and blobs'),
-  STRATOS_OPEN_ACTORS: optional(integer(1, 100_000), 500, 'Storage', 'How many actor databases are kept open'),
+  STRATOS_OPEN_ACTORS: optional(
+    integer(1, 100_000),
+    500,
+    'Storage',
+    'How many actor databases are kept open',
+  ),
 
   STRATOS_ENROLLMENT_MODE: optional(
     oneOf('open', 'allowlist'),
@@ -41,7 +60,12 @@ export const ENV_TABLE = {
     '`open` lets everybody enroll, `allowlist` only the accounts named below',
   ),
   STRATOS_ALLOWED_DIDS: optional(list, [], 'Enrollment', 'Comma-separated DIDs that may enroll'),
-  STRATOS_ALLOWED_PDS_ENDPOINTS: optional(origins, [], 'Enrollment', 'Comma-separated PDS origins whose users may enroll'),
+  STRATOS_ALLOWED_PDS_ENDPOINTS: optional(
+    origins,
+    [],
+    'Enrollment',
+    'Comma-separated PDS origins whose users may enroll',
+  ),
   STRATOS_AUTO_ENROLL_DOMAINS: optional(
     list,
     [],
@@ -70,10 +94,25 @@ export const ENV_TABLE = {
     'Permit http and loopback addresses in outgoing requests; refused when the public URL is https',
   ),
 
-  STRATOS_ALLOWED_APPVIEWS: optional(list, [], 'Access', 'Comma-separated DIDs of services that may read for their viewers'),
-  STRATOS_ADMIN_PASSWORD: optional(text, '', 'Access', 'Password of the admin methods; unset switches them off'),
+  STRATOS_ALLOWED_APPVIEWS: optional(
+    list,
+    [],
+    'Access',
+    'Comma-separated DIDs of services that may read for their viewers',
+  ),
+  STRATOS_ADMIN_PASSWORD: optional(
+    text,
+    '',
+    'Access',
+    'Password of the admin methods; unset switches them off',
+  ),
   STRATOS_SESSION_TTL_MS: optional(integer(1_000, 86_400_000), 3_600_000, 'Access', 'Life of a session key'),
-  STRATOS_DPOP_REQUIRE_NONCE: optional(boolean, true, 'Access', 'Require a fresh nonce of ours in DPoP proofs'),
+  STRATOS_DPOP_REQUIRE_NONCE: optional(
+    boolean,
+    true,
+    'Access',
+    'Require a fresh nonce of ours in DPoP proofs',
+  ),
   STRATOS_EXTRA_COLLECTIONS: optional(
     list,
     [],
@@ -81,10 +120,37 @@ export const ENV_TABLE = {
     'Collections accepted besides `zone.stratos.*`: NSIDs or `com.example.*`',
   ),
 
-  STRATOS_WRITE_RATE_MAX_WRITES: optional(integer(1, 1_000_000), 300, 'Limits', 'Writes a user may make in a window'),
+  STRATOS_AUTH_FAILURES_PER_MINUTE: optional(
+    integer(1, 1_000_000),
+    60,
+    'Limits',
+    'Refused credentials from one address, after which it has to wait',
+  ),
+  STRATOS_ADMIN_FAILURES_PER_MINUTE: optional(
+    integer(1, 1_000_000),
+    10,
+    'Limits',
+    'Wrong administrator passwords from one address, after which it has to wait',
+  ),
+  STRATOS_WRITE_RATE_MAX_WRITES: optional(
+    integer(1, 1_000_000),
+    300,
+    'Limits',
+    'Writes a user may make in a window',
+  ),
   STRATOS_WRITE_RATE_WINDOW_MS: optional(integer(100, 86_400_000), 60_000, 'Limits', 'Length of that window'),
-  STRATOS_WRITE_RATE_COOLDOWN_MS: optional(integer(0, 86_400_000), 10_000, 'Limits', 'Pause after the limit is exceeded'),
-  STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS: optional(integer(0, 60_000), 1_000, 'Limits', 'Random addition to that pause'),
+  STRATOS_WRITE_RATE_COOLDOWN_MS: optional(
+    integer(0, 86_400_000),
+    10_000,
+    'Limits',
+    'Pause after the limit is exceeded',
+  ),
+  STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS: optional(
+    integer(0, 60_000),
+    1_000,
+    'Limits',
+    'Random addition to that pause',
+  ),
 
   STRATOS_STUBS: optional(
     oneOf('full', 'off'),
@@ -119,7 +185,9 @@ export class ConfigError extends Error {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n- ${problems.join('\n- ')}`)
+    super(
+      `the configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n- ${problems.join('\n- ')}`,
+    )
     this.problems = problems
   }
 }

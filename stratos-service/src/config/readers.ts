@@ -36,7 +36,8 @@ export function list(raw: string): readonly string[] {
 /** An http or https URL, returned without a trailing slash. */
 export function url(raw: string): string {
   const parsed = URL.parse(raw)
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw new Error(`must be an http(s) URL, got "${raw}"`)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new Error(`must be an http(s) URL, got "${raw}"`)
   if (parsed.username !== '' || parsed.password !== '') throw new Error('must not contain credentials')
   return parsed.href.replace(/\/$/, '')
 }

@@ -4,7 +4,12 @@
  *
  * @param service.signingKey `did:key` of the service
  */
-export function buildDidDocument(service: { did: string; fragment: string; publicUrl: string; signingKey: string }) {
+export function buildDidDocument(service: {
+  did: string
+  fragment: string
+  publicUrl: string
+  signingKey: string
+}) {
   const { did, fragment, publicUrl, signingKey } = service
   const publicKeyMultibase = signingKey.slice('did:key:'.length)
   return {

@@ -26,7 +26,8 @@ export class DidDocuments implements SigningKeyResolver {
   /** @returns null if the DID cannot be resolved, for whatever reason */
   async find(did: Did, options: { refresh?: boolean } = {}): Promise<DidDocument | null> {
     const known = this.#cache.get(did)
-    if (known !== undefined && options.refresh !== true && known.expiresAtMs > this.#nowMs()) return known.document
+    if (known !== undefined && options.refresh !== true && known.expiresAtMs > this.#nowMs())
+      return known.document
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
     const document = this.#resolver.resolve(did).catch(() => null)
     const entry: Entry = { document, expiresAtMs: this.#nowMs() + FRESH_MS }
@@ -39,7 +40,10 @@ export class DidDocuments implements SigningKeyResolver {
     const document = await this.find(did, options)
     const key = document === null ? undefined : getKey(document)
     if (key === undefined) {
-      throw new StratosError('AuthenticationRequired', `the DID document of ${did} has no #atproto key to check against`)
+      throw new StratosError(
+        'AuthenticationRequired',
+        `the DID document of ${did} has no #atproto key to check against`,
+      )
     }
     return key
   }

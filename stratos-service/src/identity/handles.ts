@@ -27,7 +27,9 @@ export class Handles {
     const { resolverUrl, fetch } = options
     const direct = new HandleResolver({ timeout: TIMEOUT_MS, fetch })
     this.#resolve =
-      resolverUrl === null ? (handle) => direct.resolve(handle) : (handle) => askService(fetch, resolverUrl, handle)
+      resolverUrl === null
+        ? (handle) => direct.resolve(handle)
+        : (handle) => askService(fetch, resolverUrl, handle)
   }
 
   /** @returns null if it is neither a DID nor the handle of one */
@@ -47,7 +49,9 @@ export class Handles {
     const did = await this.#resolve(handle)
     if (did === undefined || !isValidDid(did)) return null
     const document = await this.#documents.find(did)
-    return document?.alsoKnownAs?.some((name) => name.toLowerCase() === `at://${handle}`) === true ? did : null
+    return document?.alsoKnownAs?.some((name) => name.toLowerCase() === `at://${handle}`) === true
+      ? did
+      : null
   }
 }
 

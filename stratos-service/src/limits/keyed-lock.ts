@@ -9,7 +9,8 @@ export class KeyedLock {
   /** @throws {StratosError} `ServiceUnavailable` if too many wait for the same key */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const queue = this.#queues.get(key) ?? { waiting: 0, tail: Promise.resolve() }
-    if (queue.waiting >= MAX_WAITING) throw new StratosError('ServiceUnavailable', 'too many requests wait for the same repo')
+    if (queue.waiting >= MAX_WAITING)
+      throw new StratosError('ServiceUnavailable', 'too many requests wait for the same repo')
     this.#queues.set(key, queue)
     queue.waiting += 1
     const turn = queue.tail.then(work, work)

@@ -1,4 +1,8 @@
-import { OAuthCallbackError, type NodeOAuthClient, type NodeSavedStateStore } from '@atproto/oauth-client-node'
+import {
+  OAuthCallbackError,
+  type NodeOAuthClient,
+  type NodeSavedStateStore,
+} from '@atproto/oauth-client-node'
 import { isValidDid, isValidHandle } from '@atproto/syntax'
 import { Router, type Request, type Response } from 'express'
 import { parseDid, StratosError, type Did } from 'stratos-core'
@@ -73,7 +77,8 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
 
   function answerFailure(res: Response, returnUrl: URL | null, err: unknown): void {
     const failure = describe(err)
-    if (failure.status >= 500) options.logger.error({ err, requestId: res.getHeader('x-request-id') }, 'enrollment failed')
+    if (failure.status >= 500)
+      options.logger.error({ err, requestId: res.getHeader('x-request-id') }, 'enrollment failed')
     if (returnUrl === null) {
       res.status(failure.status).json({ error: failure.error, message: failure.message })
       return
@@ -97,7 +102,12 @@ function answerSuccess(res: Response, flow: Flow, did: Did, enrolled: boolean): 
   res.redirect(302, target.href)
 }
 
-async function startAuthorization(oauth: NodeOAuthClient, identifier: string, scope: string, flow: Flow): Promise<URL> {
+async function startAuthorization(
+  oauth: NodeOAuthClient,
+  identifier: string,
+  scope: string,
+  flow: Flow,
+): Promise<URL> {
   try {
     return await oauth.authorize(identifier, { scope, state: encodeFlow(flow) })
   } catch (cause) {
@@ -111,7 +121,10 @@ async function finishAuthorization(oauth: NodeOAuthClient, req: Request, scope: 
   const missing = scope.split(' ').filter((part) => !granted.has(part))
   if (missing.length > 0) {
     await session.signOut()
-    throw new StratosError('EnrollmentDenied', `enrollment needs permissions that were not granted: ${missing.join(' ')}`)
+    throw new StratosError(
+      'EnrollmentDenied',
+      `enrollment needs permissions that were not granted: ${missing.join(' ')}`,
+    )
   }
   return parseDid(session.did)
 }
@@ -120,7 +133,8 @@ async function finishAuthorization(oauth: NodeOAuthClient, req: Request, scope: 
 async function findFlow(req: Request, states: NodeSavedStateStore): Promise<Flow> {
   const state = singleParam(req, 'state')
   const saved = state === null ? undefined : await states.get(state)
-  if (saved?.appState === undefined) throw new StratosError('InvalidRequest', 'this enrollment is unknown or has expired')
+  if (saved?.appState === undefined)
+    throw new StratosError('InvalidRequest', 'this enrollment is unknown or has expired')
   const flow = decodeFlow(saved.appState)
   if (!isSameBrowser(req, flow)) {
     throw new StratosError('InvalidRequest', 'this enrollment was begun in another browser')

@@ -73,7 +73,8 @@ export class Enrollments {
    */
   async enroll(did: Did, pdsEndpoint: string | null): Promise<{ enrollment: Enrollment; isNew: boolean }> {
     const eligibility = decideEligibility(this.#policy, did, pdsEndpoint)
-    if (!eligibility.allow) throw new StratosError('EnrollmentDenied', 'this service does not accept your account')
+    if (!eligibility.allow)
+      throw new StratosError('EnrollmentDenied', 'this service does not accept your account')
     if (pdsEndpoint === null) throw new StratosError('EnrollmentDenied', 'your DID document names no PDS')
     const before = await this.#store.find(did)
     if (before !== null) {

@@ -45,6 +45,11 @@ export class Hydrate {
     }
     const did = parseDid(onBehalfOf)
     const membership = await this.#memberships.find(did)
-    return { kind: 'user', did, enrolled: membership !== null, boundaries: membership?.boundaries ?? new Set() }
+    return {
+      kind: 'user',
+      did,
+      enrolled: membership !== null,
+      boundaries: membership?.boundaries ?? new Set(),
+    }
   }
 }

@@ -50,7 +50,11 @@ export class PrepareWrites {
   }
 
   /** @throws {StratosError} of the first rule that a write breaks; two writes of one record are `InvalidRequest` */
-  async prepare(author: UserViewer, writes: readonly Write[], options: WriteOptions): Promise<PreparedWrite[]> {
+  async prepare(
+    author: UserViewer,
+    writes: readonly Write[],
+    options: WriteOptions,
+  ): Promise<PreparedWrite[]> {
     const prepared: PreparedWrite[] = []
     const keys = new Set<string>()
     let previousTid: ReturnType<typeof nextTid> | undefined
@@ -65,11 +69,20 @@ export class PrepareWrites {
     return prepared
   }
 
-  async #prepareOne(author: UserViewer, write: Write, rkey: Rkey, options: WriteOptions): Promise<PreparedWrite> {
+  async #prepareOne(
+    author: UserViewer,
+    write: Write,
+    rkey: Rkey,
+    options: WriteOptions,
+  ): Promise<PreparedWrite> {
     const { action, collection } = write
     if (action === 'delete') return { action, collection, rkey, swap: write.swap }
     const { record } = write
-    const valid = validateRecord({ collection, rkey, record, validate: options.validate }, this.#policy, author)
+    const valid = validateRecord(
+      { collection, rkey, record, validate: options.validate },
+      this.#policy,
+      author,
+    )
     checkReferences(record, valid.boundaries, await this.#visibleReferences(author, valid.references))
     return {
       action,
@@ -84,7 +97,10 @@ export class PrepareWrites {
   }
 
   /** Boundaries of those referenced records that the author may see; the others look as if they did not exist. */
-  async #visibleReferences(author: UserViewer, uris: readonly AtUri[]): Promise<Map<AtUri, readonly Boundary[]>> {
+  async #visibleReferences(
+    author: UserViewer,
+    uris: readonly AtUri[],
+  ): Promise<Map<AtUri, readonly Boundary[]>> {
     const visible = new Map<AtUri, readonly Boundary[]>()
     for (const uri of uris) {
       const { did, collection, rkey } = parseAtUri(uri)

@@ -45,7 +45,9 @@ export class ReadRecords {
    */
   async get(viewer: Viewer, address: RecordAddress, cid?: string): Promise<ReadRecord> {
     const scope = this.#scope(viewer, address.did)
-    const found = await readIfPresent(this.#actors, address.did, ({ records }) => records.find(address, scope))
+    const found = await readIfPresent(this.#actors, address.did, ({ records }) =>
+      records.find(address, scope),
+    )
     if (found === null || (cid !== undefined && cid !== found.cid)) {
       throw new StratosError('RecordNotFound', 'there is no such record')
     }

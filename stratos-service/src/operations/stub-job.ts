@@ -4,8 +4,7 @@ import type { PreparedWrite } from './prepare-writes.ts'
 
 /** What is to become of the public stub of one record. It carries nothing of the record but its CID and its date. */
 export type StubJob =
-  | { readonly action: 'put'; readonly cid: string; readonly createdAt: string }
-  | { readonly action: 'delete' }
+  { readonly action: 'put'; readonly cid: string; readonly createdAt: string } | { readonly action: 'delete' }
 
 export function stubJobKey({ collection, rkey }: { collection: Nsid; rkey: Rkey }): string {
   return `${collection}/${rkey}`

@@ -66,8 +66,14 @@ export class WriteRecords {
    * @throws {StratosError} `AuthenticationRequired` for somebody else's repo, `RateLimitExceeded`, a validation error,
    *   `RecordAlreadyExists`, `InvalidSwap`, `ServiceUnavailable` when too many writers wait
    */
-  async write(author: UserViewer, repo: Did, writes: readonly Write[], options: WriteOptions): Promise<WriteResult> {
-    if (!mayWrite(author, repo).allow) throw new StratosError('AuthenticationRequired', 'this is not your repo')
+  async write(
+    author: UserViewer,
+    repo: Did,
+    writes: readonly Write[],
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    if (!mayWrite(author, repo).allow)
+      throw new StratosError('AuthenticationRequired', 'this is not your repo')
     this.#rate.charge(repo, writes.length)
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
@@ -98,7 +104,14 @@ export class WriteRecords {
     const nowMs = this.#nowMs()
     const rev = nextTid(head.rev, nowMs)
     const repoWrites = changes.map(({ repoWrite }) => repoWrite)
-    const commit = await buildCommit({ did, previous: head, rev, writes: repoWrites, blocks: stores.repo, keypair })
+    const commit = await buildCommit({
+      did,
+      previous: head,
+      rev,
+      writes: repoWrites,
+      blocks: stores.repo,
+      keypair,
+    })
     for (const { write } of changes) {
       await index(stores, write, rev)
       if (this.#stubs?.collections.has(write.collection) === true) {
@@ -108,7 +121,11 @@ export class WriteRecords {
     const stillUsed = await stores.records.filterReferenced(commit.removedRecordCids)
     const removed = [...commit.removedCids, ...commit.removedRecordCids.filter((cid) => !stillUsed.has(cid))]
     await stores.repo.applyCommit(head, commit, { added: commit.newBlocks, removed })
-    const ops = commit.ops.map(({ action, collection, rkey, cid }) => ({ action, path: `${collection}/${rkey}`, cid }))
+    const ops = commit.ops.map(({ action, collection, rkey, cid }) => ({
+      action,
+      path: `${collection}/${rkey}`,
+      cid,
+    }))
     await stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs)
     return { commit: { cid: commit.cid.toString(), rev }, results }
   }

@@ -3,8 +3,19 @@ import type { AtUri, Nsid, Rkey, Tid } from 'stratos-core'
 
 /** One change of one record, as a caller asks for it. */
 export type Write =
-  | { readonly action: 'create'; readonly collection: Nsid; readonly rkey?: Rkey | undefined; readonly record: LexMap }
-  | { readonly action: 'put'; readonly collection: Nsid; readonly rkey: Rkey; readonly record: LexMap; readonly swap?: Swap }
+  | {
+      readonly action: 'create'
+      readonly collection: Nsid
+      readonly rkey?: Rkey | undefined
+      readonly record: LexMap
+    }
+  | {
+      readonly action: 'put'
+      readonly collection: Nsid
+      readonly rkey: Rkey
+      readonly record: LexMap
+      readonly swap?: Swap
+    }
   | { readonly action: 'delete'; readonly collection: Nsid; readonly rkey: Rkey; readonly swap?: Swap }
 
 /** The CID that the record must have before the write; null means that there must be none. */

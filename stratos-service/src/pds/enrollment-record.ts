@@ -21,7 +21,13 @@ export class EnrollmentRecords {
     const { did, boundaries, signingKey, enrolledAt } = enrollment
     const attestation = await signAttestation({ did, boundaries, signingKey }, this.#serviceKey)
     const service = this.#serviceUrl
-    const record = buildEnrollmentRecord({ service, boundaries, signingKey, attestation, createdAt: enrolledAt })
+    const record = buildEnrollmentRecord({
+      service,
+      boundaries,
+      signingKey,
+      attestation,
+      createdAt: enrolledAt,
+    })
     await this.#pds.putRecord(did, COLLECTION, parseRkey(enrollment.enrollmentRkey), record)
   }
 }

@@ -88,7 +88,8 @@ export class StubWriter {
           (job) => this.#carryOut(did, job),
           {
             nowMs: this.#nowMs,
-            onFailure: (job, err) => this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
+            onFailure: (job, err) =>
+              this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
           },
         ),
       )
@@ -116,7 +117,12 @@ export class StubWriter {
     const stub = JSON.parse(job.payload) as StubJob
     if (stub.action === 'delete') return this.#pds.deleteRecord(did, collection, rkey)
     const { cid, createdAt } = stub
-    const subject = { uri: formatAtUri({ did, collection, rkey }), cid, service: this.#service, nowIso: createdAt }
+    const subject = {
+      uri: formatAtUri({ did, collection, rkey }),
+      cid,
+      service: this.#service,
+      nowIso: createdAt,
+    }
     await this.#pds.putRecord(did, collection, rkey, buildStub({ $type: collection, createdAt }, subject))
   }
 

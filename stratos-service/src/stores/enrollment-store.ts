@@ -78,7 +78,10 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   /** The event, and the wish that the public record on the PDS says the same. */
   async #announce(trx: Transaction<ServiceTables>, event: EnrollmentEvent): Promise<void> {
     const nowMs = this.#nowMs()
-    await new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(encodeEnrollmentEvent(event), nowMs)
+    await new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(
+      encodeEnrollmentEvent(event),
+      nowMs,
+    )
     await new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(event.did, '{}', nowMs)
   }
 }

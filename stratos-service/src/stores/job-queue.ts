@@ -75,7 +75,11 @@ export class SqlJobQueue implements JobQueue {
     await this.#fail(job, { given_up: 1 }, error)
   }
 
-  async #fail(job: Job, change: { next_attempt_at_ms: number } | { given_up: number }, error: string): Promise<void> {
+  async #fail(
+    job: Job,
+    change: { next_attempt_at_ms: number } | { given_up: number },
+    error: string,
+  ): Promise<void> {
     await this.#db
       .updateTable('job')
       .set({ ...change, attempts: job.attempts + 1, last_error: error.slice(0, MAX_ERROR_LENGTH) })
@@ -98,7 +102,19 @@ export class SqlJobQueue implements JobQueue {
   }
 }
 
-function toJob(row: Pick<JobTables['job'], 'key' | 'payload' | 'version' | 'attempts' | 'next_attempt_at_ms' | 'last_error'>): Job {
+function toJob(
+  row: Pick<
+    JobTables['job'],
+    'key' | 'payload' | 'version' | 'attempts' | 'next_attempt_at_ms' | 'last_error'
+  >,
+): Job {
   const { key, payload, version, attempts } = row
-  return { key, payload, version, attempts, nextAttemptAtMs: row.next_attempt_at_ms, lastError: row.last_error }
+  return {
+    key,
+    payload,
+    version,
+    attempts,
+    nextAttemptAtMs: row.next_attempt_at_ms,
+    lastError: row.last_error,
+  }
 }

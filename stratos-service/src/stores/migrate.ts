@@ -6,7 +6,10 @@ import { Migrator, type Migration } from 'kysely/migration'
  *
  * @throws {Error} with the failing migration's name; migrations already applied stay
  */
-export async function migrateToLatest<T>(db: Kysely<T>, migrations: Record<string, Migration>): Promise<void> {
+export async function migrateToLatest<T>(
+  db: Kysely<T>,
+  migrations: Record<string, Migration>,
+): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results } = await migrator.migrateToLatest()
   if (error === undefined) return

@@ -26,7 +26,10 @@ export class OauthStateStore {
 
   async set(key: string, state: NodeSavedState): Promise<void> {
     const nowMs = this.#nowMs()
-    await this.#db.deleteFrom('oauth_state').where('created_at_ms', '<=', nowMs - STATE_TTL_MS).execute()
+    await this.#db
+      .deleteFrom('oauth_state')
+      .where('created_at_ms', '<=', nowMs - STATE_TTL_MS)
+      .execute()
     const row = { state: JSON.stringify(state), created_at_ms: nowMs }
     await this.#db
       .insertInto('oauth_state')

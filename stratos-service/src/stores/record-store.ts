@@ -126,7 +126,9 @@ type RecordExpressions = ExpressionBuilder<ActorTables, 'record' | 'repo_block'>
 /** The boundaries of the row's record as one text, so that a page of records is one query. */
 function boundaryList(eb: RecordExpressions, traits: DialectTraits) {
   return boundariesOfRow(eb)
-    .select(({ fn, val }) => fn.agg<string | null>(traits.joinText, ['record_boundary.boundary', val(' ')]).as('list'))
+    .select(({ fn, val }) =>
+      fn.agg<string | null>(traits.joinText, ['record_boundary.boundary', val(' ')]).as('list'),
+    )
     .as('boundaries')
 }
 

@@ -65,7 +65,11 @@ export class SqlRepoStore implements RepoStore {
     await this.#moveHead(previous, next)
     // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
     for (const page of pages(changes.removed)) {
-      await this.#db.deleteFrom('repo_block').where('repo', '=', this.#repo).where('cid', 'in', page).execute()
+      await this.#db
+        .deleteFrom('repo_block')
+        .where('repo', '=', this.#repo)
+        .where('cid', 'in', page)
+        .execute()
     }
     for (const page of pages([...changes.added])) {
       await this.#db

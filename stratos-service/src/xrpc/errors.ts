@@ -1,3 +1,4 @@
+import { l } from '@atproto/lex'
 import { XRPCError } from '@atproto/xrpc-server'
 import { RateLimitedError, StratosError, type ErrorCode } from 'stratos-core'
 
@@ -55,7 +56,13 @@ export function toXrpcError(err: unknown): XRPCError {
     return new XRPCError(status, err.message, name, { cause: err })
   }
   const known = XRPCError.fromError(err)
+  if (isAboutRecord(known.cause)) return toXrpcError(new StratosError('InvalidRecord', known.message))
   // Body parsers name their errors after exception classes; the wire has one name for each status.
   const fromParser = known.cause instanceof Error && 'expose' in known.cause
   return fromParser ? new XRPCError(known.statusCode, known.errorMessage) : known
+}
+
+/** What the parser of a body finds wrong inside its record is said of the record. */
+function isAboutRecord(cause: unknown): boolean {
+  return cause instanceof l.LexValidationError && cause.issues.every(({ path }) => path[0] === 'record')
 }

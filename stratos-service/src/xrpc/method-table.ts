@@ -1,7 +1,14 @@
 import { lexStringify } from '@atproto/lex-json'
 import type { LexValue } from '@atproto/lex-data'
 import { l } from '@atproto/lex'
-import { createServer, InternalServerError, type LexMethodConfig, type LexMethodInput, type LexMethodParams, type Server } from '@atproto/xrpc-server'
+import {
+  createServer,
+  InternalServerError,
+  type LexMethodConfig,
+  type LexMethodInput,
+  type LexMethodParams,
+  type Server,
+} from '@atproto/xrpc-server'
 import type { Request, Response } from 'express'
 import { parseNsid, StratosError, type Viewer } from 'stratos-core'
 import type { AuthRequest, Authenticator } from '../auth/authenticate.ts'
@@ -71,7 +78,9 @@ export class MethodTable {
           return { credentials: await guard.resolve({ auth: this.#auth, request, nsid, kind, params }) }
         }),
       handler: ({ req, res, params, input, auth }) =>
-        this.#translate(req, res, async () => toJson(await handler({ viewer: auth.credentials, params, input }))),
+        this.#translate(req, res, async () =>
+          toJson(await handler({ viewer: auth.credentials, params, input })),
+        ),
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
     this.server.add(method, config as never)
@@ -92,7 +101,10 @@ export class MethodTable {
       return await work()
     } catch (err) {
       if (!(err instanceof StratosError)) {
-        this.#logger.error({ err, requestId: res.getHeader('x-request-id'), path: req.path }, 'request failed')
+        this.#logger.error(
+          { err, requestId: res.getHeader('x-request-id'), path: req.path },
+          'request failed',
+        )
         throw new InternalServerError('Internal Server Error')
       }
       for (const [name, value] of Object.entries(headersOf(err))) res.setHeader(name, value)
@@ -101,6 +113,8 @@ export class MethodTable {
   }
 }
 
+/** @returns undefined for a method without an output, which is answered with an empty body */
 function toJson(body: unknown) {
+  if (body === undefined) return undefined
   return { encoding: 'application/json', buffer: Buffer.from(lexStringify(body as LexValue)) }
 }

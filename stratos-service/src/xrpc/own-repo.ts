@@ -11,7 +11,11 @@ export interface HandleLookup {
  * @returns the DID; whether the viewer may write there is decided by the operation
  * @throws {StratosError} `InvalidRequest` if it names nobody
  */
-export async function findOwnRepo(identifier: string, viewer: { did: Did }, handles: HandleLookup): Promise<Did> {
+export async function findOwnRepo(
+  identifier: string,
+  viewer: { did: Did },
+  handles: HandleLookup,
+): Promise<Did> {
   // The usual case, without a look-up.
   if (identifier === viewer.did) return viewer.did
   const did = await handles.findDid(identifier)

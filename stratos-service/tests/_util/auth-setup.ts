@@ -58,10 +58,22 @@ export async function setUpAuth(options: { readonly maxFailures?: number } = {})
     account.serviceJwt({ aud: US, lxm: METHOD, exp: nowSec() + 60, ...claims }, header)
   const proof = (key: ClientKey, claims: Members = {}, header: Members = {}) =>
     key.proof(
-      { htm: 'GET', htu: ORIGIN + PATH, iat: nowSec(), nonce: nonces.current(), ath: ath(PDS_TOKEN), ...claims },
+      {
+        htm: 'GET',
+        htu: ORIGIN + PATH,
+        iat: nowSec(),
+        nonce: nonces.current(),
+        ath: ath(PDS_TOKEN),
+        ...claims,
+      },
       header,
     )
-  const withKey = (key: ClientKey, claims: Members = {}) => ['Authorization', `DPoP ${PDS_TOKEN}`, 'DPoP', proof(key, claims)]
+  const withKey = (key: ClientKey, claims: Members = {}) => [
+    'Authorization',
+    `DPoP ${PDS_TOKEN}`,
+    'DPoP',
+    proof(key, claims),
+  ]
   const registered = async (account: Account) => {
     const key = new ClientKey()
     await sessions.register(await jwt(account, { lxm: CREATE_SESSION }), key.jkt)

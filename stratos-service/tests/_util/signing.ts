@@ -56,7 +56,10 @@ export class Account {
   }
 
   static async create(did: string, alg: Alg = 'ES256K'): Promise<Account> {
-    return new Account(parseDid(did), await (alg === 'ES256' ? P256Keypair.create() : Secp256k1Keypair.create()))
+    return new Account(
+      parseDid(did),
+      await (alg === 'ES256' ? P256Keypair.create() : Secp256k1Keypair.create()),
+    )
   }
 
   get signingKey(): string {

@@ -7,6 +7,10 @@ import { StatusError } from './enrollment.ts'
 import { explainFailure, explainRefusedEnrollment } from './failure.ts'
 
 const wrapped = (cause: Error) => XRPCError.from(cause)
+const refused = () =>
+  Object.assign(new Error('Connection refused', { cause: new TypeError('fetch failed') }), {
+    statusCode: 502,
+  })
 const DID = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 
 it.each<[string, unknown, RegExp]>([
@@ -16,6 +20,7 @@ it.each<[string, unknown, RegExp]>([
   ['too many writes, no time given', new XRPCError(429, 'RateLimitExceeded'), /in a moment/],
   ['a strange time to wait', new XRPCError(429, 'X', '', { 'retry-after': 'Wed, 21 Oct' }), /in a moment/],
   ['a service that is down', wrapped(new TypeError('fetch failed')), /service cannot be reached/],
+  ['a service that is down, as an OAuth session tells it', wrapped(refused()), /service cannot be reached/],
   ['a service with a fault', new XRPCError(500, 'InternalServerError'), /has a problem/],
   ['a session that was revoked', wrapped(new TokenRevokedError(DID)), /session has ended/],
   ['a session the service rejects', new XRPCError(401, 'AuthenticationRequired'), /session has ended/],

@@ -51,8 +51,8 @@ export function explainFailure(error: unknown): string {
   if (error instanceof ConfigError) return `This app is not set up: ${error.message}.`
   if (error instanceof HandleResolverError) return 'Handles cannot be looked up right now. Please try again.'
   if (error instanceof StatusError) return explainStatus(error.status)
-  if (error instanceof XRPCError) return explainXrpc(error)
   if (chain.some(isNetworkFailure)) return UNREACHABLE
+  if (error instanceof XRPCError) return explainXrpc(error)
   return 'Something went wrong. Please try again.'
 }
 

@@ -17,6 +17,7 @@ export const createRecord =
     const write = { action: 'create', collection: parseNsid(body.collection), rkey, record } as const
     const { commit, results } = await records.write(viewer, repo, [write], { validate, swapCommit })
     const [result] = results
-    if (result?.uri === undefined || result.cid === undefined) throw new Error('a created record has no address')
+    if (result?.uri === undefined || result.cid === undefined)
+      throw new Error('a created record has no address')
     return { uri: result.uri, cid: result.cid, commit, validationStatus: result.validationStatus }
   }

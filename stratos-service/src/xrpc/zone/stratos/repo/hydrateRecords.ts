@@ -8,7 +8,8 @@ const MAX_URIS = 100
 export const hydrateRecords =
   (hydrate: Hydrate): Handler<typeof zone.stratos.repo.hydrateRecords.main, Viewer> =>
   async ({ viewer, input: { body } }) => {
-    if (body.uris.length > MAX_URIS) throw new StratosError('TooManyUris', `at most ${MAX_URIS} URIs at a time`)
+    if (body.uris.length > MAX_URIS)
+      throw new StratosError('TooManyUris', `at most ${MAX_URIS} URIs at a time`)
     const { records, notFound, blocked } = await hydrate.many(viewer, body.uris, body.viewer)
     return { records: [...records], notFound: [...notFound], blocked: [...blocked] }
   }

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll } from 'vitest'
+import { startNetwork, type Account, type Network, type NetworkOptions } from 'test-network'
+
+/** Starts a network before the tests of a file and ends it after them. */
+export function useNetwork(options: NetworkOptions = { enrolled: true }): () => Network {
+  let network: Network | undefined
+  beforeAll(async () => {
+    network = await startNetwork(options)
+  })
+  afterAll(async () => {
+    await network?.close()
+  })
+  return () => {
+    if (network === undefined) throw new Error('the network is not up')
+    return network
+  }
+}
+
+export function accountOf(network: Network, name: string): Account {
+  const account = network.accounts.find(({ handle }) => handle === `${name}.test`)
+  if (account === undefined) throw new Error(`there is no ${name}`)
+  return account
+}

@@ -1,0 +1,98 @@
+import { sendRequest } from 'test-network'
+import { describe, expect, it } from 'vitest'
+import { useNetwork } from './_util/network.ts'
+
+const network = useNetwork({})
+const get = (path: string, headers: Record<string, string> = {}) =>
+  sendRequest('GET', network().serviceUrl + path, { headers })
+
+describe('the plain pages', () => {
+  it('say what this is, that it is well, and that it is not for search engines', async () => {
+    expect((await get('/')).bytes.toString()).toContain('/xrpc/')
+    expect((await get('/robots.txt')).bytes.toString()).toBe('User-agent: *\nDisallow: /\n')
+    for (const path of ['/health', '/ready']) {
+      expect((await get(path)).body).toEqual({
+        status: 'ok',
+        components: { db: 'ok' },
+        version: expect.any(String),
+      })
+    }
+  })
+
+  it('publish the DID document under both names of the key and of the service', async () => {
+    const { serviceDid, serviceUrl } = network()
+    const { body } = await get('/.well-known/did.json')
+    expect(body.id).toBe(serviceDid)
+    expect(body.verificationMethod.map(({ id }: { id: string }) => id)).toEqual([
+      `${serviceDid}#atproto`,
+      `${serviceDid}#atproto_pns`,
+    ])
+    expect(
+      new Set(
+        body.verificationMethod.map(
+          ({ publicKeyMultibase }: { publicKeyMultibase: string }) => publicKeyMultibase,
+        ),
+      ).size,
+    ).toBe(1)
+    expect(body.service).toEqual([
+      { id: '#stratos', type: 'StratosService', serviceEndpoint: serviceUrl },
+      { id: '#atproto_pns', type: 'StratosService', serviceEndpoint: serviceUrl },
+    ])
+  })
+
+  it('publish what the OAuth client asks for and nothing more', async () => {
+    const { body } = await get('/client-metadata.json')
+    expect(body.scope).toBe('atproto repo:zone.stratos.actor.enrollment repo:zone.stratos.feed.post')
+    expect(body.redirect_uris).toEqual([
+      `${network().serviceUrl.replace('localhost', '127.0.0.1')}/oauth/callback`,
+    ])
+    expect(body).toMatchObject({ dpop_bound_access_tokens: true })
+  })
+
+  it('answer 404 in JSON elsewhere, and 501 to an unknown method', async () => {
+    expect(await get('/nowhere')).toMatchObject({ status: 404, body: { error: 'NotFound' } })
+    expect(await get('/xrpc/com.example.unknown')).toMatchObject({
+      status: 501,
+      body: { error: 'MethodNotImplemented' },
+    })
+    expect((await get('/xrpc/com.atproto.repo.createRecord')).status).toBe(400)
+    expect((await get('/xrpc/..%2fadmin')).status).toBeLessThan(500)
+  })
+})
+
+describe('browsers on other origins', () => {
+  it('may ask, send the headers that clients need, and read the ones that answer', async () => {
+    const url = `${network().serviceUrl}/xrpc/com.atproto.repo.createRecord`
+    const preflight = await sendRequest('OPTIONS', url, {
+      headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
+    })
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers['access-control-max-age']).toBe('86400')
+    for (const name of [
+      'authorization',
+      'dpop',
+      'content-type',
+      'atproto-accept-labelers',
+      'atproto-proxy',
+    ]) {
+      expect(preflight.headers['access-control-allow-headers']).toContain(name)
+    }
+    const answer = await get('/xrpc/zone.stratos.server.listDomains', { origin: 'https://app.example' })
+    expect(answer.headers['access-control-allow-origin']).toBe('*')
+    for (const name of ['dpop-nonce', 'www-authenticate', 'ratelimit-limit', 'retry-after']) {
+      expect(answer.headers['access-control-expose-headers']).toContain(name)
+    }
+  })
+
+  it('are not invited to the enrollment pages', async () => {
+    const answer = await get('/oauth/authorize?handle=alice.test', { origin: 'https://app.example' })
+    expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+  })
+})
+
+it('gives every answer an id, the caller’s own where that is harmless', async () => {
+  expect((await get('/health', { 'x-request-id': 'abc-123' })).headers['x-request-id']).toBe('abc-123')
+  expect((await get('/health', { 'x-request-id': 'a b<script>' })).headers['x-request-id']).toMatch(
+    /^[0-9a-f]{16}$/,
+  )
+})
