@@ -76,7 +76,9 @@ describe('coming back', () => {
       handle: account.handle,
       redirect_uri: 'http://127.0.0.1:9/app?x=1',
     })
-    const answer = await sendRequest('GET', String(await authorize(new URL(location), account)), { headers: { cookie } })
+    const answer = await sendRequest('GET', String(await authorize(new URL(location), account)), {
+      headers: { cookie },
+    })
     expect([answer.status, answer.headers.location]).toEqual([
       302,
       'http://127.0.0.1:9/app?x=1&stratos_enrolled=true',

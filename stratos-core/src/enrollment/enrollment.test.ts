@@ -7,7 +7,10 @@ const PDS = 'https://pds.example.com'
 const closed: EnrollmentPolicy = { mode: 'allowlist', allowedDids: new Set(), allowedPdsEndpoints: [] }
 const open: EnrollmentPolicy = { ...closed, mode: 'open' }
 const listed: EnrollmentPolicy = { ...closed, allowedDids: new Set([ALICE]) }
-const byPds: EnrollmentPolicy = { ...closed, allowedPdsEndpoints: ['https://other.example.com', `${PDS}/`] }
+const byPds: EnrollmentPolicy = {
+  ...closed,
+  allowedPdsEndpoints: ['https://other.example.com/pds', `${PDS}/`],
+}
 
 describe('decideEligibility', () => {
   it.each([
@@ -15,6 +18,7 @@ describe('decideEligibility', () => {
     ['a listed DID', listed, ALICE, null],
     ['a listed PDS', byPds, ALICE, PDS],
     ['a listed PDS with a slash at the end', byPds, ALICE, `${PDS}/`],
+    ['a listed PDS below a path', byPds, ALICE, 'https://other.example.com/pds/'],
     ['a listed PDS with an upper-case host', byPds, ALICE, 'https://PDS.example.com'],
     ['a listed PDS with its port written out', byPds, ALICE, `${PDS}:443`],
   ] as const)('lets in %s', (_, policy, did, pds) => {

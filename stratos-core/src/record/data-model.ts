@@ -19,7 +19,7 @@ export const MAX_RECORD_DEPTH = 64
  * @throws {StratosError} `InvalidRecord`
  */
 export function assertDataModel(record: unknown): asserts record is LexMap {
-  if (!isPlainObject(record) || isCid(record)) throw invalid('a record must be an object')
+  if (!isPlainObject(record)) throw invalid('a record must be an object')
   checkMap(record, 1)
 }
 

@@ -117,10 +117,12 @@ async function applyWrites(
     const { action, collection, rkey } = write
     const key = `${collection}/${rkey}`
     const prev = await tree.get(key)
-    if (action === 'create' && prev !== null)
+    if (action === 'create' && prev !== null) {
       throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
-    if (action !== 'create' && prev === null)
+    }
+    if (action !== 'create' && prev === null) {
       throw new StratosError('RecordNotFound', `there is no record ${key}`)
+    }
     const cid = action === 'delete' ? null : write.block.cid
     if (cid === null) tree = await tree.delete(key)
     else tree = prev === null ? await tree.add(key, cid) : await tree.update(key, cid)
@@ -130,9 +132,9 @@ async function applyWrites(
 }
 
 interface SerializedTree {
-  /** Nodes that are not in the tree before. */
+  /** Nodes that were rebuilt, by CID. Usually new ones; a write that changes nothing rebuilds what was there. */
   readonly changed: Map<string, Uint8Array>
-  /** CIDs of nodes that are in the tree now, as far as they were looked at. */
+  /** CIDs of the nodes in the tree now, as far as they were looked at. */
   readonly kept: Set<string>
 }
 
@@ -160,22 +162,25 @@ function recordChanges(
   writes: readonly RepoWrite[],
   ops: readonly CommitOp[],
 ): { added: Map<string, Uint8Array>; removed: string[] } {
-  const before = new Map<string, string | undefined>()
-  const after = new Map<string, string | undefined>()
+  const first = new Map<string, CommitOp>()
+  const last = new Map<string, CommitOp>()
   for (const op of ops) {
     const key = `${op.collection}/${op.rkey}`
-    if (!before.has(key)) before.set(key, op.prev?.toString())
-    after.set(key, op.cid?.toString())
+    if (!first.has(key)) first.set(key, op)
+    last.set(key, op)
   }
-  const live = new Set(after.values())
-  const removed = new Set(before.values())
+  const before = textsOf([...first.values()].map(({ prev }) => prev))
+  const after = textsOf([...last.values()].map(({ cid }) => cid))
   const added = new Map<string, Uint8Array>()
   for (const write of writes) {
-    if (write.action !== 'delete' && live.has(write.block.cid.toString())) {
-      added.set(write.block.cid.toString(), write.block.bytes)
-    }
+    if (write.action !== 'delete') added.set(write.block.cid.toString(), write.block.bytes)
   }
-  return { added, removed: [...removed].filter((cid) => cid !== undefined && !live.has(cid)) as string[] }
+  for (const cid of added.keys()) if (!after.has(cid)) added.delete(cid)
+  return { added, removed: [...before].filter((cid) => !after.has(cid)) }
+}
+
+function textsOf(cids: readonly (Cid | null)[]): Set<string> {
+  return new Set(cids.filter((cid) => cid !== null).map((cid) => cid.toString()))
 }
 
 async function signCommit(

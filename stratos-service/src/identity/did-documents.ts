@@ -4,11 +4,14 @@ import type { SafeFetch } from './safe-fetch.ts'
 
 const FRESH_MS = 60_000
 const MISSING_MS = 30_000
+/** A forced refresh is answered from a document this young: whoever signs badly must not make us fetch at will. */
+const REFRESHED_MS = 5_000
 const MAX_CACHED = 10_000
 const TIMEOUT_MS = 5_000
 
 interface Entry {
   readonly document: Promise<DidDocument | null>
+  readonly fetchedAtMs: number
   expiresAtMs: number
 }
 
@@ -26,11 +29,13 @@ export class DidDocuments implements SigningKeyResolver {
   /** @returns null if the DID cannot be resolved, for whatever reason */
   async find(did: Did, options: { refresh?: boolean } = {}): Promise<DidDocument | null> {
     const known = this.#cache.get(did)
-    if (known !== undefined && options.refresh !== true && known.expiresAtMs > this.#nowMs())
-      return known.document
+    const nowMs = this.#nowMs()
+    const usable = (entry: Entry): boolean =>
+      entry.expiresAtMs > nowMs && (options.refresh !== true || nowMs - entry.fetchedAtMs < REFRESHED_MS)
+    if (known !== undefined && usable(known)) return known.document
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
     const document = this.#resolver.resolve(did).catch(() => null)
-    const entry: Entry = { document, expiresAtMs: this.#nowMs() + FRESH_MS }
+    const entry: Entry = { document, fetchedAtMs: nowMs, expiresAtMs: nowMs + FRESH_MS }
     this.#cache.set(did, entry)
     if ((await document) === null) entry.expiresAtMs = this.#nowMs() + MISSING_MS
     return document

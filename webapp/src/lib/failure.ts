@@ -27,8 +27,7 @@ const BY_CLIENT_CODE: Partial<Record<StratosClientErrorCode, string>> = {
 
 const BY_SERVER_ERROR: Readonly<Record<string, string>> = {
   NotEnrolled: 'You are not enrolled with this Stratos service. Enroll first, then try again.',
-  ForbiddenBoundary:
-    'You may not post to one of these boundaries any more. Reload the page and choose again.',
+  ForbiddenBoundary: 'You may not post to one of these boundaries any more.',
   ServiceMismatch: 'One of these boundaries belongs to another Stratos service.',
   InvalidRecord: 'The service did not accept this post. Check its length and its boundaries.',
   RecordNotFound: 'This post is not there.',
