@@ -54,11 +54,17 @@ describe('an OAuth session', () => {
     expect(data.value).toMatchObject({ text: 'from a fresh session' })
   })
 
-  it('leaves not a word of the text on the PDS', async () => {
-    const { agent, session } = await oauthAgent('alice')
-    await write(agent, 'confidential-4711')
+  it('leaves a stub on the PDS, and not a word of the text', async () => {
+    const { agent } = await oauthAgent('alice')
+    const address = await write(agent, 'confidential-4711')
     const pds = new AtpAgent({ service: network.pdsUrl })
-    const repo = await pds.com.atproto.sync.getRepo({ did: session.did })
+    const hasStub = () =>
+      pds.com.atproto.repo.getRecord(address).then(
+        ({ data }) => 'source' in data.value,
+        () => false,
+      )
+    await expect.poll(hasStub, { timeout: 15_000 }).toBe(true)
+    const repo = await pds.com.atproto.sync.getRepo({ did: address.repo })
     expect(Buffer.from(repo.data).includes('confidential')).toBe(false)
   })
 

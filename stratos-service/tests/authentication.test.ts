@@ -285,12 +285,13 @@ describe('administration', () => {
 it('treats a made-up scheme, two credentials and a proof without a credential as bad, everywhere', async () => {
   const open = alice.url('zone.stratos.server.listDomains')
   const proof = alice.proof('GET', open)
-  for (const headers of [
+  const attempts: Record<string, string>[] = [
     { authorization: `Token ${randomUUID()}` },
     { authorization: `Bearer ${aliceDid}` },
     { dpop: proof },
     { authorization: `DPoP a, DPoP b`, dpop: proof },
-  ]) {
+  ]
+  for (const headers of attempts) {
     expect((await sendRequest('GET', open, { headers })).status).toBe(401)
   }
 })

@@ -10,7 +10,7 @@ const PAUSE_MS = 40
 export async function waitUntil(
   what: string,
   holds: () => Promise<boolean> | boolean,
-  timeoutMs: number,
+  timeoutMs = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await holds())) {

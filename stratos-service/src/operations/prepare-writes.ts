@@ -28,7 +28,7 @@ export type PreparedWrite = {
   readonly swap: Swap
 } & (
   | {
-      readonly action: 'create' | 'put'
+      readonly action: 'create' | 'put' | 'update'
       readonly record: LexMap
       readonly block: RecordBlock
       readonly boundaries: readonly Boundary[]

@@ -156,6 +156,9 @@ function repoWriteOf(write: PreparedWrite, current: string | null): RepoWrite | 
   if (action === 'create' && current !== null) {
     throw new StratosError('RecordAlreadyExists', `there is already a record at ${collection}/${rkey}`)
   }
+  if (action === 'update' && current === null) {
+    throw new StratosError('InvalidRequest', `there is no record at ${collection}/${rkey}`)
+  }
   if (current === write.block.cid.toString()) return null
   return { action: current === null ? 'create' : 'update', collection, rkey, block: write.block }
 }

@@ -16,6 +16,13 @@ export type Write =
       readonly record: LexMap
       readonly swap?: Swap
     }
+  | {
+      /** As `put`, of a record that must be there. */
+      readonly action: 'update'
+      readonly collection: Nsid
+      readonly rkey: Rkey
+      readonly record: LexMap
+    }
   | { readonly action: 'delete'; readonly collection: Nsid; readonly rkey: Rkey; readonly swap?: Swap }
 
 /** The CID that the record must have before the write; null means that there must be none. */

@@ -113,8 +113,6 @@ export class MethodTable {
   }
 }
 
-/** @returns undefined for a method without an output, which is answered with an empty body */
 function toJson(body: unknown) {
-  if (body === undefined) return undefined
   return { encoding: 'application/json', buffer: Buffer.from(lexStringify(body as LexValue)) }
 }

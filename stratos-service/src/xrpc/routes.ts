@@ -5,6 +5,7 @@ import type { Enrollments } from '../operations/enrollments.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
+import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
 import { deleteRecord } from './com/atproto/repo/deleteRecord.ts'
 import { getRecord } from './com/atproto/repo/getRecord.ts'
@@ -31,6 +32,7 @@ export interface RouteParts {
   readonly boundaries: ReadonlySet<string>
 }
 
+const BATCH_BODY = { maxJsonBytes: 2 * 1024 * 1024 }
 const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
 
 /** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
@@ -39,12 +41,14 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)
+  const apply = applyWrites(writes, handles)
   const get = getRecord(reads, handles)
   const list = listRecords(reads, handles)
 
   table.add(com.atproto.repo.createRecord, enrolledUser, create, RECORD_BODY)
   table.add(com.atproto.repo.putRecord, enrolledUser, put, RECORD_BODY)
   table.add(com.atproto.repo.deleteRecord, enrolledUser, remove)
+  table.add(APPLY_WRITES, enrolledUser, apply, BATCH_BODY)
   table.add(com.atproto.repo.getRecord, anyViewer, get)
   table.add(com.atproto.repo.listRecords, anyViewer, list)
 
@@ -52,6 +56,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.repo.createRecord, enrolledUser, create, RECORD_BODY)
   table.add(zone.stratos.repo.putRecord, enrolledUser, put, RECORD_BODY)
   table.add(zone.stratos.repo.deleteRecord, enrolledUser, remove)
+  table.add(zone.stratos.repo.applyWrites, enrolledUser, apply, BATCH_BODY)
   table.add(zone.stratos.repo.getRecord, anyViewer, getRecordFor(get, hydrate))
   table.add(zone.stratos.repo.listRecords, anyViewer, list)
 

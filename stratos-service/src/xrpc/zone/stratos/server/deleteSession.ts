@@ -9,4 +9,5 @@ export const deleteSession =
   ): Handler<typeof zone.stratos.server.deleteSession.main, SessionViewer> =>
   async ({ viewer }) => {
     await sessions.delete(viewer.jkt)
+    return {}
   }

@@ -1,0 +1,1 @@
+export { MemoryRepo } from './memory-repo.ts'
