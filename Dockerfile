@@ -15,6 +15,8 @@ COPY stratos-core/src stratos-core/src
 COPY stratos-service/src stratos-service/src
 # The lexicon generator is a dependency of stratos-core, and the script lies outside of it.
 RUN NODE_PATH=/app/stratos-core/node_modules node scripts/codegen.ts && rm -r lexicons scripts .cache
+# Whoever cloned the repository may have kept the files to themselves.
+RUN chmod -R a+rX stratos-core stratos-service
 
 
 FROM node:24-bookworm-slim

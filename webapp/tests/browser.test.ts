@@ -1,0 +1,161 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { AtpAgent } from '@atproto/api'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { startNetwork, waitUntil, type Account, type Network } from 'test-network'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const CHROMIUM = '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const PHONE = { width: 390, height: 844 }
+const DESKTOP = { width: 1280, height: 800 }
+const SECRET = 'The password of the tree house is walnut'
+
+/** Pictures of what the test saw, for people. */
+const pictures = join(import.meta.dirname, '../../test-results')
+
+let network: Network
+let browser: Browser
+
+// Without a browser there is nothing to drive; `npm test` says so, and in CI refuses to go on.
+describe.skipIf(!existsSync(CHROMIUM))('the web app in a real browser', () => {
+  beforeAll(async () => {
+    mkdirSync(pictures, { recursive: true })
+    network = await startNetwork({ webapp: true })
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await network?.close()
+  })
+
+  it(
+    'takes alice from sign-in to a private post that bob reads and carol cannot find',
+    { timeout: 120_000 },
+    async () => {
+      const [alice, bob, carol] = network.accounts
+      if (alice === undefined || bob === undefined || carol === undefined)
+        throw new Error('the cast is missing')
+
+      const hers = await openApp(DESKTOP)
+      await signIn(hers, alice)
+      await expectState(hers, 'Not enrolled')
+      await enroll(hers, alice)
+      await expectState(hers, 'Enrolled')
+
+      await hers.getByTestId('composer-text').fill(SECRET)
+      expect(await hers.getByTestId('post-submit').isDisabled()).toBe(true)
+      await hers.getByTestId('boundary-general').check()
+      await hers.getByTestId('post-submit').click()
+      await hers.getByTestId('post-text').filter({ hasText: SECRET }).waitFor()
+      await hers.screenshot({ path: join(pictures, 'alice-posted.png') })
+
+      const his = await openApp(PHONE)
+      await signIn(his, bob)
+      await enroll(his, bob)
+      await openUser(his, alice)
+      await his.getByTestId('post-text').filter({ hasText: SECRET }).waitFor()
+      await his.screenshot({ path: join(pictures, 'bob-reads.png') })
+
+      const theirs = await openApp(PHONE)
+      await signIn(theirs, carol)
+      await enroll(theirs, carol)
+      await network.setBoundaries(carol.did, ['other'])
+      await theirs.reload()
+      await expectState(theirs, 'Enrolled')
+      await openUser(theirs, alice)
+      await theirs.getByTestId('feed-empty').waitFor()
+      expect(await theirs.content()).not.toContain(SECRET)
+      await theirs.screenshot({ path: join(pictures, 'carol-finds-nothing.png') })
+
+      await publicRepoHoldsOnlyTheStub(alice)
+    },
+  )
+
+  it('says what is wrong when the service is away, and keeps the text', { timeout: 60_000 }, async () => {
+    const [alice] = network.accounts
+    if (alice === undefined) throw new Error('the cast is missing')
+    const page = await openApp(DESKTOP)
+    await signIn(page, alice)
+    await expectState(page, 'Enrolled')
+    await page.getByTestId('composer-text').fill('written while the service is away')
+    await page.getByTestId('boundary-general').check()
+    await network.stopService()
+    await page.getByTestId('post-submit').click()
+    await page.getByTestId('message').first().waitFor()
+    expect(await page.getByTestId('composer-text').inputValue()).toBe('written while the service is away')
+    await network.restartService()
+    await page.getByTestId('post-submit').click()
+    await page.getByTestId('post-text').filter({ hasText: 'written while the service is away' }).waitFor()
+  })
+})
+
+async function openApp(viewport: { width: number; height: number }): Promise<Page> {
+  const context = await browser.newContext({ viewport })
+  const page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  await page.goto(network.webappUrl ?? '')
+  return page
+}
+
+/** Through the PDS's own pages. */
+async function signIn(page: Page, account: Account): Promise<void> {
+  await page.getByTestId('sign-in-handle').fill(account.handle)
+  await page.getByTestId('sign-in').click()
+  await passConsent(page, account)
+  await page.getByTestId('signed-in-as').waitFor()
+}
+
+async function enroll(page: Page, account: Account): Promise<void> {
+  await page.getByTestId('enroll').click()
+  await passConsent(page, account)
+  await expectState(page, 'Enrolled')
+}
+
+/** The PDS asks for the password once in a browser, and for consent each time. */
+async function passConsent(page: Page, account: Account): Promise<void> {
+  await page.waitForURL(/\/oauth\/authorize/)
+  const authorize = page.getByRole('button', { name: 'Authorize' })
+  const password = page.locator('input[name=password]')
+  const known = page.getByRole('button', { name: account.handle })
+  await authorize.or(password).or(known).first().waitFor()
+  if (await known.isVisible()) await known.click()
+  if (await password.isVisible()) {
+    await password.fill(account.password)
+    await page.click('button[type=submit]')
+  }
+  await authorize.first().click()
+}
+
+async function openUser(page: Page, account: Account): Promise<void> {
+  await page.getByTestId('open-handle').fill(account.handle)
+  await page.getByTestId('open-submit').click()
+  await page.getByTestId('feed-title').filter({ hasText: account.handle }).waitFor()
+}
+
+async function expectState(page: Page, state: string): Promise<void> {
+  await page.getByTestId('enrollment-state').filter({ hasText: state }).first().waitFor()
+}
+
+async function publicRepoHoldsOnlyTheStub({ did }: Account): Promise<void> {
+  const agent = new AtpAgent({ service: network.pdsUrl })
+  const list = async (collection: string) =>
+    (await agent.com.atproto.repo.listRecords({ repo: did, collection })).data.records
+  await waitUntil('the stub arrives', async () => (await list('zone.stratos.feed.post')).length === 1)
+  const [stub] = await list('zone.stratos.feed.post')
+  expect(Object.keys(stub?.value ?? {}).toSorted()).toEqual(['$type', 'createdAt', 'source'])
+  expect(await list('zone.stratos.actor.enrollment')).toHaveLength(1)
+  const { data } = await agent.com.atproto.repo.describeRepo({ repo: did })
+  expect(data.collections.toSorted()).toEqual(['zone.stratos.actor.enrollment', 'zone.stratos.feed.post'])
+  const everything = Buffer.from((await agent.com.atproto.sync.getRepo({ did })).data)
+  for (const word of SECRET.split(' ').filter((word) => word.length > 4))
+    expect(everything.includes(word)).toBe(false)
+}
