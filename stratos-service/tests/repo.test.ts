@@ -1,13 +1,10 @@
-import { join } from 'node:path'
 import * as atcuteCrypto from '@atcute/crypto'
 import * as atcuteRepo from '@atcute/repo'
 import { readCarWithRoot, verifyRepo } from '@atproto/repo'
 import { ProofClient, sendRequest, type Account } from 'test-network'
-import { parseDid } from 'stratos-core'
-import { collectRepoBlocks, writeCar } from 'stratos-core/repo'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openStorage } from '../src/stores/open-storage.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
+import { exportCar, readOffline } from './_util/offline.ts'
 import { POST, post } from './_util/post.ts'
 
 const network = useNetwork()
@@ -16,27 +13,6 @@ const network = useNetwork()
 async function publishedKey({ did }: Account): Promise<string> {
   const url = `${network().serviceUrl}/xrpc/zone.stratos.enrollment.status?did=${did}`
   return (await sendRequest('GET', url)).body.signingKey
-}
-
-/** Exports a repo from the data directory, which the service must have left. */
-async function exportCar({ did }: Account): Promise<Uint8Array<ArrayBuffer>> {
-  const dataDir = join(network().directory, 'service', 'data')
-  const storage = await openStorage({ backend: 'sqlite', dataDir, openActors: 10 }, Date.now)
-  try {
-    return await storage.actors.read(parseDid(did), async ({ repo }) => {
-      const head = await repo.findHead()
-      if (head === null) throw new Error('there is no head')
-      const chunks: Uint8Array[] = []
-      for await (const chunk of writeCar(head.cid, collectRepoBlocks(repo, head.cid))) chunks.push(chunk)
-      const blocks = await repo.listBlocks('', 10_000)
-      const { blocks: exported } = await readCarWithRoot(Uint8Array.from(Buffer.concat(chunks)))
-      // Nothing is kept that the newest commit does not reach.
-      expect(blocks.map(({ cid }) => cid).toSorted()).toEqual([...exported.cids()].map(String).toSorted())
-      return Uint8Array.from(Buffer.concat(chunks))
-    })
-  } finally {
-    await storage.close()
-  }
 }
 
 /** Checks a repo with the official library, and its records with an independent one. */
@@ -61,7 +37,11 @@ describe('a repo in the data directory', () => {
     const carol = accountOf(network(), 'carol')
     const key = await publishedKey(carol)
     await network().stopService()
-    const { creates, entries } = await verifyBoth(await exportCar(carol), carol, key)
+    const { creates, entries } = await verifyBoth(
+      await readOffline(network(), carol.did, exportCar),
+      carol,
+      key,
+    )
     expect([creates, entries]).toEqual([[], []])
   })
 
@@ -95,7 +75,7 @@ describe('a repo in the data directory', () => {
     expect(body.commit.rev > rev).toBe(true)
 
     await net.stopService()
-    const found = await verifyBoth(await exportCar(account), account, key)
+    const found = await verifyBoth(await readOffline(net, account.did, exportCar), account, key)
     expect(found.rev).toBe(body.commit.rev)
     expect(new Map(found.entries.map((entry) => [entry.rkey, entry.cid.$link]))).toEqual(expected)
   })
