@@ -8,7 +8,10 @@ const config = readConfig()
 // Databases and blobs are for this account alone, whatever the shell's default.
 process.umask(0o077)
 const logger = createLogger(config.server.logLevel)
-const service = await startService(config, logger)
+const service = await startService(config, logger).catch((err: unknown) => {
+  logger.fatal({ err }, 'could not start')
+  process.exit(1)
+})
 
 const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

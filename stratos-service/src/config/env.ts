@@ -45,7 +45,7 @@ export const ENV_TABLE = {
   ),
 
   STORAGE_BACKEND: optional(oneOf('sqlite'), 'sqlite', 'Storage', 'Database: `sqlite`, a file per actor'),
-  STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases, keys and blobs'),
+  STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases and keys'),
   STRATOS_OPEN_ACTORS: optional(
     integer(1, 100_000),
     500,

@@ -1,0 +1,69 @@
+import { defineConfig } from 'vitepress'
+
+const guide = {
+  text: 'Guide',
+  items: [
+    { text: 'Introduction', link: '/guide/introduction' },
+    { text: 'Quick start', link: '/guide/quick-start' },
+  ],
+}
+
+const client = {
+  text: 'For app developers',
+  items: [
+    { text: 'Getting started', link: '/client/getting-started' },
+    { text: 'Enrollment', link: '/client/enrollment' },
+    { text: 'Records', link: '/client/records' },
+    { text: 'Boundaries', link: '/client/boundaries' },
+    { text: 'Troubleshooting', link: '/client/troubleshooting' },
+  ],
+}
+
+const operator = {
+  text: 'For operators',
+  items: [
+    { text: 'Deployment', link: '/operator/deployment' },
+    { text: 'Configuration', link: '/operator/configuration' },
+    { text: 'Storage', link: '/operator/storage' },
+    { text: 'Administration', link: '/operator/administration' },
+  ],
+}
+
+const inside = {
+  text: 'Inside',
+  items: [
+    { text: 'Architecture', link: '/architecture' },
+    { text: 'Lexicons', link: '/lexicons/' },
+    { text: 'Invariants', link: '/invariants' },
+    { text: 'Gotchas', link: '/gotchas' },
+    { text: 'Glossary', link: '/glossary' },
+  ],
+}
+
+const decisions = {
+  text: 'Decisions',
+  items: [
+    { text: '1 Session keys', link: '/decisions/0001-session-keys' },
+    { text: '2 .ts imports and sources', link: '/decisions/0002-ts-imports-and-sources' },
+    { text: '3 Events hold no contents', link: '/decisions/0003-events-hold-no-contents' },
+    { text: '4 Stubs by durable queue', link: '/decisions/0004-stubs-by-durable-queue' },
+  ],
+}
+
+/** Dead links fail the build: that is the default, and stays so. */
+export default defineConfig({
+  title: 'Stratos',
+  description: 'A private, boundary-aware data layer for AT Protocol',
+  lang: 'en',
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guide', link: '/guide/introduction' },
+      { text: 'Apps', link: '/client/getting-started' },
+      { text: 'Operators', link: '/operator/deployment' },
+      { text: 'Inside', link: '/architecture' },
+    ],
+    sidebar: [guide, client, operator, inside, decisions],
+  },
+})
