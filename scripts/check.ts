@@ -32,7 +32,7 @@ if (only.length === 0) {
   run('types', bin('tsc'), ['-p', 'tsconfig.json'])
   run(
     'types of the web app',
-    bin('svelte-check'),
+    join(root, 'webapp/node_modules/.bin/svelte-check'),
     ['--tsconfig', './tsconfig.json', '--fail-on-warnings'],
     join(root, 'webapp'),
   )
