@@ -78,6 +78,8 @@ export {
   type ValidatedRecord,
 } from './record/validate-record.ts'
 export { POST_COLLECTION, assertNoPrivateEmbed, checkReferences, referencesOf } from './record/references.ts'
+export { blobsOf, type RecordBlob } from './record/blobs.ts'
+export { linksOf, type RecordLink } from './record/links.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 
 export type {
@@ -89,7 +91,9 @@ export type {
   EventLog,
   Job,
   JobQueue,
+  JobWish,
   LoggedEvent,
+  RecordChanges,
   RecordEntry,
   RecordKey,
   RecordListing,
@@ -101,4 +105,6 @@ export type {
   SessionStore,
   SigningKeyResolver,
   StoredRecord,
+  WriteRate,
+  WriteRateLimiter,
 } from './storage/index.ts'

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -15,7 +14,6 @@ import { DidDocuments } from './identity/did-documents.ts'
 import { Handles } from './identity/handles.ts'
 import { createSafeFetch } from './identity/safe-fetch.ts'
 import { KeyedLock } from './limits/keyed-lock.ts'
-import { WriteRateLimiter } from './limits/write-rate-limiter.ts'
 import type { Logger } from './logger.ts'
 import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from './oauth/client.ts'
 import { oauthRoutes } from './oauth/routes.ts'
@@ -48,7 +46,7 @@ export interface RunningService {
 export async function startService(config: Config, logger: Logger): Promise<RunningService> {
   const nowMs = Date.now
   const { service } = config
-  const storage = await openStorage(config.storage, nowMs)
+  const storage = await openStorage(config.storage, nowMs, logger)
   const serviceKey = await loadServiceKey(config.storage.dataDir)
 
   const userAgent = `Stratos/${VERSION}${service.contact === '' ? '' : ` (+${service.contact})`}`
@@ -73,7 +71,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     fetch,
     stateStore: storage.oauthStates,
     sessionStore: storage.oauthSessions,
-    lock: new KeyedLock(),
+    lock: storage.oauthLock,
   })
   const pds = new PdsAccounts(oauth)
   const records = new EnrollmentRecords({ pds, serviceUrl: service.publicUrl, serviceKey })
@@ -116,7 +114,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const writes = new WriteRecords({
     actors,
     prepare: new PrepareWrites({ actors, policy: recordPolicy, nowMs }),
-    rate: new WriteRateLimiter(config.writeRate, nowMs),
+    rate: storage.writeRateLimiter(config.writeRate),
     lock: new KeyedLock(),
     stubs: config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections },
     nowMs,
@@ -135,7 +133,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       sessions: storage.sessions,
       replays: storage.replays,
       memberships,
-      nonceSecret: randomBytes(32),
+      nonceSecret: storage.nonceSecret,
       nowMs,
     },
   )

@@ -11,6 +11,7 @@ import type { Did, Nsid, Rkey, Tid } from '../ids.ts'
 import type { RecordBlock } from '../record/record-block.ts'
 import type { RepoHead } from '../storage/repo-store.ts'
 import { type BlockSource, NodeStore } from './node-store.ts'
+import { diffTrees, RepoTree } from './repo-tree.ts'
 
 export type RepoWrite =
   | {
@@ -46,6 +47,8 @@ export interface BuiltCommit extends RepoHead {
    */
   readonly removedRecordCids: string[]
   readonly ops: CommitOp[]
+  /** The new tree; to be passed to the next commit once this one is stored. */
+  readonly tree: RepoTree
 }
 
 /** Signs the first commit of a repo, which has no records. */
@@ -54,14 +57,15 @@ export async function buildInitialCommit(repo: {
   rev: Tid
   keypair: Keypair
 }): Promise<BuiltCommit> {
-  const tree = await MST.create(new NodeStore({ findBlock: async () => null }))
-  const { cid: data, bytes } = await tree.serialize()
+  const nowhere: BlockSource = { findBlock: async () => null }
+  const empty = await MST.create(new NodeStore(nowhere))
+  const { cid: data, bytes } = await empty.serialize()
   const commit = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
   const newBlocks = new Map([
     [data.toString(), bytes],
     [commit.cid.toString(), commit.bytes],
   ])
-  const nothing = { removedCids: [], removedRecordCids: [], ops: [] }
+  const nothing = { removedCids: [], removedRecordCids: [], ops: [], tree: RepoTree.load(data, nowhere) }
   return { cid: commit.cid, rev: repo.rev, data, prev: null, since: null, newBlocks, ...nothing }
 }
 
@@ -79,44 +83,39 @@ export async function buildCommit(repo: {
   rev: Tid
   writes: readonly RepoWrite[]
   blocks: BlockSource
+  /** From the commit before, if it is at hand; another version's is not used. */
+  tree?: RepoTree | undefined
   keypair: Keypair
 }): Promise<BuiltCommit> {
   const { did, previous, rev, writes } = repo
   if (writes.length === 0) throw new StratosError('InvalidRequest', 'a commit needs at least one write')
-  const store = new NodeStore(repo.blocks)
-  const { tree, ops } = await applyWrites(MST.load(store, previous.data), writes)
-  const nodes = await serializeTree(tree)
-  const data = await tree.getPointer()
+  const known = repo.tree?.mst.pointer.equals(previous.data) === true ? repo.tree : undefined
+  const before = known?.readFrom(repo.blocks) ?? RepoTree.load(previous.data, repo.blocks)
+  const { mst, ops } = await applyWrites(before.mst, writes)
+  const { root: data, added, removed } = await diffTrees(before.mst, mst)
   const commit = await signCommit({ did, rev, data }, repo.keypair)
   const records = recordChanges(writes, ops)
-  const newBlocks = new Map([
-    ...nodes.changed,
-    ...records.added,
-    [commit.cid.toString(), commit.bytes] as const,
-  ])
   return {
     cid: commit.cid,
     rev,
     data,
     prev: previous.cid,
     since: previous.rev,
-    newBlocks,
-    removedCids: [...store.read].filter((cid) => !nodes.kept.has(cid)).concat(previous.cid.toString()),
+    newBlocks: new Map([...added, ...records.added, [commit.cid.toString(), commit.bytes] as const]),
+    removedCids: [...removed, previous.cid.toString()],
     removedRecordCids: records.removed,
     ops,
+    tree: before.next(mst),
   }
 }
 
-async function applyWrites(
-  start: MST,
-  writes: readonly RepoWrite[],
-): Promise<{ tree: MST; ops: CommitOp[] }> {
+async function applyWrites(start: MST, writes: readonly RepoWrite[]): Promise<{ mst: MST; ops: CommitOp[] }> {
   const ops: CommitOp[] = []
-  let tree = start
+  let mst = start
   for (const write of writes) {
     const { action, collection, rkey } = write
     const key = `${collection}/${rkey}`
-    const prev = await tree.get(key)
+    const prev = await mst.get(key)
     if (action === 'create' && prev !== null) {
       throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
     }
@@ -124,37 +123,11 @@ async function applyWrites(
       throw new StratosError('RecordNotFound', `there is no record ${key}`)
     }
     const cid = action === 'delete' ? null : write.block.cid
-    if (cid === null) tree = await tree.delete(key)
-    else tree = prev === null ? await tree.add(key, cid) : await tree.update(key, cid)
+    if (cid === null) mst = await mst.delete(key)
+    else mst = prev === null ? await mst.add(key, cid) : await mst.update(key, cid)
     ops.push({ action, collection, rkey, cid, prev })
   }
-  return { tree, ops }
-}
-
-interface SerializedTree {
-  /** Nodes that were rebuilt, by CID. Usually new ones; a write that changes nothing rebuilds what was there. */
-  readonly changed: Map<string, Uint8Array>
-  /** CIDs of the nodes in the tree now, as far as they were looked at. */
-  readonly kept: Set<string>
-}
-
-/** Encodes the changed nodes, children first, each once. */
-async function serializeTree(root: MST): Promise<SerializedTree> {
-  const changed = new Map<string, Uint8Array>()
-  const kept = new Set<string>()
-  const visit = async (node: MST): Promise<void> => {
-    // A node that was never read has no members that were.
-    for (const entry of node.entries ?? []) if (entry.isTree()) await visit(entry)
-    if (node.outdatedPointer) {
-      const { cid, bytes } = await node.serialize()
-      node.pointer = cid
-      node.outdatedPointer = false
-      changed.set(cid.toString(), bytes)
-    }
-    kept.add(node.pointer.toString())
-  }
-  await visit(root)
-  return { changed, kept }
+  return { mst, ops }
 }
 
 /** The net effect on records: of several writes to one key, only the first `prev` and the last `cid` count. */

@@ -14,4 +14,5 @@ export {
   type RepoWrite,
 } from './build-commit.ts'
 export type { BlockSource } from './node-store.ts'
+export { RepoTree } from './repo-tree.ts'
 export { collectRepoBlocks, writeCar, type CarBlock } from './export-car.ts'

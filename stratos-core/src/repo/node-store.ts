@@ -9,37 +9,22 @@ export interface BlockSource {
   findBlock(cid: string): Promise<Uint8Array | null>
 }
 
-/**
- * What the MST of `@atproto/repo` reads its nodes through. Remembers which were read: those are the ones that a change of
- * the tree may supersede.
- */
+/** What the MST of `@atproto/repo` reads its nodes through. */
 export class NodeStore extends ReadableBlockstore {
-  /** CIDs of the nodes read so far. */
-  readonly read = new Set<string>()
-  readonly #source: BlockSource
+  #source: BlockSource
 
   constructor(source: BlockSource) {
     super()
     this.#source = source
   }
 
-  /**
-   * Reads a node without the schema check that it would get by default, which takes longer than the rest of a commit
-   * together. Nodes of a repo are either ours or were checked when they were imported.
-   */
-  override async readObj<T>(cid: Cid, expected: { name: string }): Promise<T> {
-    const bytes = await this.getBytes(cid)
-    if (bytes === null) throw new Error(`${expected.name} ${cid.toString()} of the repo is missing`)
-    const node = decode(bytes)
-    if (!Array.isArray(memberOf(node, 'e')))
-      throw new Error(`block ${cid.toString()} of the repo is no ${expected.name}`)
-    return node as T
+  /** Reads from another source from now on: a tree that is kept outlives the transaction that it was read in. */
+  readFrom(source: BlockSource): void {
+    this.#source = source
   }
 
   override async getBytes(cid: Cid): Promise<Uint8Array | null> {
-    const key = cid.toString()
-    this.read.add(key)
-    return this.#source.findBlock(key)
+    return this.#source.findBlock(cid.toString())
   }
 
   override async has(cid: Cid): Promise<boolean> {

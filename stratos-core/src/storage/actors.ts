@@ -7,16 +7,19 @@ import type { RepoStore } from './repo-store.ts'
 
 /**
  * The private repos of a service, one per actor. The work handed to `read` and `transact` receives the only handle there
- * is: stores must not be kept beyond it, and nothing else may touch the repo from inside it.
+ * is: stores must not be kept beyond it. It must not wait for another piece of work, on this repo or any other: handles
+ * are limited, and each could be held by somebody who waits for one.
+ *
+ * Every method throws `StratosError` `ServiceUnavailable` when the database cannot be reached or is too busy.
  */
 export interface Actors {
   exists(did: Did): Promise<boolean>
 
-  /** Makes room for an actor. Does nothing when it exists. The repo has no head until its first commit. */
+  /** Makes room for an actor. Changes nothing when it exists. The repo has no head until its first commit. */
   create(did: Did): Promise<void>
 
   /**
-   * Runs `work` against committed state.
+   * Runs `work` against committed state. Each query sees the newest; two queries may see different commits.
    *
    * @throws {StratosError} `RepoNotFound` if there is no such actor
    */
@@ -33,7 +36,10 @@ export interface Actors {
   /** The P-256 key that signs this actor's commits; made on first use. */
   signingKey(did: Did): Promise<Keypair>
 
-  /** Removes rows, blocks, queue, key and files. Does nothing when the actor is gone. */
+  /**
+   * Removes rows, blocks, events, jobs, key and files, after the work under way. Does nothing when the actor is gone. An
+   * actor created again under the same DID starts from nothing.
+   */
   destroy(did: Did): Promise<void>
 }
 

@@ -3,8 +3,16 @@ export type { BacklogStore } from './backlog-store.ts'
 export type { SigningKeyResolver } from './did-resolver.ts'
 export type { EnrollmentStore } from './enrollment-store.ts'
 export type { EventLog, LoggedEvent } from './event-log.ts'
-export type { Job, JobQueue } from './job-queue.ts'
-export type { RecordEntry, RecordKey, RecordListing, RecordStore, StoredRecord } from './record-store.ts'
+export type { Job, JobQueue, JobWish } from './job-queue.ts'
+export type {
+  RecordChanges,
+  RecordEntry,
+  RecordKey,
+  RecordListing,
+  RecordStore,
+  StoredRecord,
+} from './record-store.ts'
 export type { ReplayStore } from './replay-store.ts'
 export type { BlockChanges, RepoHead, RepoStore } from './repo-store.ts'
 export type { SessionKey, SessionStore } from './session-store.ts'
+export type { WriteRate, WriteRateLimiter } from './write-rate-limiter.ts'

@@ -4,16 +4,23 @@ export interface Job {
   readonly key: string
   /** JSON text. */
   readonly payload: string
-  /** Rises with every `put` on the same key; guards against finishing a job that has changed meanwhile. */
+  /** Rises with every `put` of the same key; guards against finishing a job that has changed meanwhile. */
   readonly version: number
   readonly attempts: number
   readonly nextAttemptAtMs: number
   readonly lastError: string | null
 }
 
+/** What somebody wants done. */
+export interface JobWish {
+  readonly key: string
+  readonly payload: string
+}
+
 /** A durable queue, in order of the first `put` of each key. */
 export interface JobQueue {
-  put(key: string, payload: string, nowMs: number): Promise<void>
+  /** @param wishes in the order in which they are to be carried out, of different keys */
+  put(wishes: readonly JobWish[], nowMs: number): Promise<void>
   /** The job of this key, unless there is none or it is given up. */
   find(key: string): Promise<Job | null>
   /** Jobs that are not given up, oldest first, due or not. */

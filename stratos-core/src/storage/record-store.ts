@@ -1,6 +1,7 @@
 import type { ReadScope } from '../access/read-scope.ts'
 import type { Boundary } from '../boundary/boundary.ts'
 import type { Nsid, Rkey, Tid } from '../ids.ts'
+import type { RecordLink } from '../record/links.ts'
 
 export interface RecordKey {
   readonly collection: Nsid
@@ -15,10 +16,23 @@ export interface StoredRecord extends RecordKey {
   readonly boundaries: readonly Boundary[]
 }
 
+/** What the index keeps of a record. */
 export interface RecordEntry extends RecordKey {
   readonly cid: string
   readonly rev: Tid
   readonly boundaries: readonly Boundary[]
+  /** CIDs of the blobs it refers to (see `blobsOf`). */
+  readonly blobs: readonly string[]
+  /** What it points at (see `linksOf`). */
+  readonly links: readonly RecordLink[]
+}
+
+/** What one commit changes among the records. No key is in it twice. */
+export interface RecordChanges {
+  /** Their keys must be free, or the change fails. */
+  readonly created: readonly RecordEntry[]
+  readonly updated: readonly RecordEntry[]
+  readonly deleted: readonly RecordKey[]
 }
 
 export interface RecordListing {
@@ -40,10 +54,12 @@ export interface RecordStore {
   /** In no particular order; unknown and invisible keys are absent. */
   findMany(keys: readonly RecordKey[], scope: ReadScope): Promise<StoredRecord[]>
   list(listing: RecordListing): Promise<StoredRecord[]>
-  /** CIDs of current records by key, whatever their boundaries; for the write path. */
-  findCid(key: RecordKey): Promise<string | null>
-  put(entry: RecordEntry): Promise<void>
-  delete(key: RecordKey): Promise<void>
-  /** Those of `cids` that are still the value of some record: equal records share one block. */
-  filterReferenced(cids: readonly string[]): Promise<Set<string>>
+  /** CIDs of current records by `collection/rkey`, whatever their boundaries; for the write path. */
+  findCids(keys: readonly RecordKey[]): Promise<Map<string, string>>
+  /** Applies all changes, with boundaries, blobs and links; only within `Actors.transact`. */
+  apply(changes: RecordChanges): Promise<void>
+  /** Those of the blobs that some record in scope refers to. */
+  filterReferencedBlobs(cids: readonly string[], scope: ReadScope): Promise<Set<string>>
+  /** Keys of records in scope that point at `target` from anywhere, in order. @param limit of the whole answer */
+  listLinking(target: string, scope: ReadScope, limit: number): Promise<RecordKey[]>
 }

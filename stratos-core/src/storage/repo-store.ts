@@ -13,6 +13,11 @@ export interface RepoHead {
 export interface BlockChanges {
   readonly added: ReadonlyMap<string, Uint8Array>
   readonly removed: readonly string[]
+  /**
+   * Blocks of records that were replaced or deleted. Equal records share one block: it goes only if no record has it as
+   * its value any more, so the record index must be told first.
+   */
+  readonly removedRecords: readonly string[]
 }
 
 /** Head and blocks of one repo. */

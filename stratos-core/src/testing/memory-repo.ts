@@ -1,5 +1,6 @@
 import type { Keypair } from '@atproto/crypto'
 import { type Did, type Tid, nextTid } from '../ids.ts'
+import type { RepoTree } from '../repo/repo-tree.ts'
 import { type BuiltCommit, type RepoWrite, buildCommit, buildInitialCommit } from '../repo/build-commit.ts'
 
 /** A repo that keeps its blocks and its record index in memory, the way a store has to keep them. */
@@ -10,6 +11,7 @@ export class MemoryRepo {
   /** CID of every record, by `collection/rkey`. */
   readonly records = new Map<string, string>()
   head: BuiltCommit
+  #builds = 0
 
   private constructor(did: Did, keypair: Keypair, head: BuiltCommit) {
     this.did = did
@@ -38,12 +40,18 @@ export class MemoryRepo {
   /** Builds a commit without keeping it. */
   async build(writes: readonly RepoWrite[], rev: Tid = nextTid(this.head.rev, 0)): Promise<BuiltCommit> {
     const { did, keypair, head } = this
-    return buildCommit({ did, previous: head, rev, writes, blocks: this, keypair })
+    return buildCommit({ did, previous: head, rev, writes, blocks: this, keypair, tree: this.#tree() })
   }
 
   async commit(writes: readonly RepoWrite[]): Promise<BuiltCommit> {
     this.#apply(await this.build(writes))
     return this.head
+  }
+
+  /** Every other commit reads its tree anew, so that tests meet both ways. */
+  #tree(): RepoTree | undefined {
+    this.#builds += 1
+    return this.#builds % 2 === 0 ? this.head.tree : undefined
   }
 
   #apply(commit: BuiltCommit): void {

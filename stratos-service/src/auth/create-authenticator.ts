@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type Did, type ReplayStore, type SessionStore, type SigningKeyResolver } from 'stratos-core'
 import { AdminPassword } from './admin.ts'
 import { Authenticator } from './authenticate.ts'
@@ -31,7 +32,8 @@ export interface AuthenticationPorts {
   readonly sessions: SessionStore
   readonly replays: ReplayStore
   readonly memberships: Memberships
-  readonly nonceSecret: Uint8Array
+  /** 32 bytes that all instances share; null makes one that dies with this process. */
+  readonly nonceSecret: Uint8Array | null
   readonly nowMs: () => number
 }
 
@@ -47,12 +49,13 @@ export function createAuthenticator(settings: AuthenticationSettings, ports: Aut
     replays: ports.replays,
     nowMs,
   })
+  const ownNonces = settings.requireDpopNonce && ports.nonceSecret === null
   const proofs = new DpopProofs({
-    nonces: new DpopNonces(ports.nonceSecret, nowMs),
+    nonces: new DpopNonces(ports.nonceSecret ?? randomBytes(32), nowMs),
     requireNonce: settings.requireDpopNonce,
-    // A nonce dies with the secret that this process made, and every proof with it; without nonces only the clock ends
-    // the life of a proof, and a restart must not revive it.
-    replays: new ReplayCache({ shared: settings.requireDpopNonce ? null : ports.replays, nowMs }),
+    // A nonce of our own dies with this process, and every proof with it. Otherwise only the clock ends the life of a
+    // proof, and neither a restart nor another instance must revive it.
+    replays: new ReplayCache({ shared: ownNonces ? null : ports.replays, nowMs }),
     nowMs,
   })
   const sessions = new SessionKeys({ store: ports.sessions, jwts, ttlMs: settings.sessionTtlMs, nowMs })

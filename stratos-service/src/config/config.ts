@@ -1,5 +1,6 @@
 import { parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
 import { ConfigError, type Env } from './env.ts'
+import { readPostgres, type PostgresSettings } from './postgres.ts'
 
 export type Config = ReturnType<typeof buildConfig>
 
@@ -48,6 +49,7 @@ export function buildConfig(env: Env) {
       problems.push(`STRATOS_EXTRA_COLLECTIONS has "${entry}", which is neither an NSID nor ends in ".*"`)
     }
   }
+  const storage = readStorage(env, problems)
   if (problems.length > 0) throw new ConfigError(problems)
 
   return {
@@ -66,11 +68,7 @@ export function buildConfig(env: Env) {
       logLevel: env.STRATOS_LOG_LEVEL,
       trustedProxies: env.STRATOS_TRUSTED_PROXIES,
     },
-    storage: {
-      backend: env.STORAGE_BACKEND,
-      dataDir: env.STRATOS_DATA_DIR,
-      openActors: env.STRATOS_OPEN_ACTORS,
-    },
+    storage,
     enrollment: {
       mode: env.STRATOS_ENROLLMENT_MODE,
       allowedDids,
@@ -101,6 +99,18 @@ export function buildConfig(env: Env) {
     },
     stubs: env.STRATOS_STUBS,
   } as const
+}
+
+/** Where everything is kept. The data directory holds the service's own key, and blobs, also beside Postgres. */
+export type StorageSettings = {
+  readonly dataDir: string
+  readonly openActors: number
+} & ({ readonly backend: 'sqlite' } | { readonly backend: 'postgres'; readonly postgres: PostgresSettings })
+
+function readStorage(env: Env, problems: string[]): StorageSettings {
+  const common = { dataDir: env.STRATOS_DATA_DIR, openActors: env.STRATOS_OPEN_ACTORS }
+  const postgres = env.STORAGE_BACKEND === 'postgres' ? readPostgres(env, problems) : null
+  return postgres === null ? { ...common, backend: 'sqlite' } : { ...common, backend: 'postgres', postgres }
 }
 
 function readServiceDid(raw: string, publicUrl: URL, problems: string[]): Did {

@@ -1,3 +1,4 @@
+import { SSL_MODES } from './postgres.ts'
 import { boolean, integer, list, oneOf, origin, origins, text, url, type Reader } from './readers.ts'
 
 /**
@@ -44,13 +45,53 @@ export const ENV_TABLE = {
     'How many reverse proxies in front append to X-Forwarded-For; only limits by address use it',
   ),
 
-  STORAGE_BACKEND: optional(oneOf('sqlite'), 'sqlite', 'Storage', 'Database: `sqlite`, a file per actor'),
+  STORAGE_BACKEND: optional(
+    oneOf('sqlite', 'postgres'),
+    'sqlite',
+    'Storage',
+    'Database: `sqlite`, a file per actor, or `postgres`',
+  ),
   STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases and keys'),
   STRATOS_OPEN_ACTORS: optional(
     integer(1, 100_000),
-    500,
+    300,
     'Storage',
-    'How many actor databases are kept open',
+    'How many actor databases may be open with SQLite, three file descriptors each',
+  ),
+  STRATOS_POSTGRES_URL: optional(
+    text,
+    '',
+    'Storage',
+    '`postgres://user:password@host:port/database?sslmode=…`; wins over the parts below',
+  ),
+  STRATOS_PG_HOST: optional(text, '', 'Storage', 'Postgres server; a path is the directory of its socket'),
+  STRATOS_PG_PORT: optional(integer(1, 65535), 5432, 'Storage', 'Its port'),
+  STRATOS_PG_USERNAME: optional(text, 'stratos', 'Storage', 'Database user'),
+  STRATOS_PG_PASSWORD: optional(text, '', 'Storage', 'Their password'),
+  STRATOS_PG_DBNAME: optional(text, 'stratos', 'Storage', 'Database'),
+  STRATOS_PG_SSLMODE: optional(
+    oneOf(...SSL_MODES),
+    'require',
+    'Storage',
+    'TLS as libpq defines it; the `verify-` modes trust what Node trusts (NODE_EXTRA_CA_CERTS adds to it)',
+  ),
+  STRATOS_PG_LAYOUT: optional(
+    oneOf('schema', 'shared'),
+    'schema',
+    'Storage',
+    '`schema` gives each actor a schema of their own, `shared` puts all into one; not to be changed later',
+  ),
+  STRATOS_PG_ACTOR_POOL_SIZE: optional(
+    integer(1, 1_000),
+    20,
+    'Storage',
+    'Connections of this instance for repos',
+  ),
+  STRATOS_PG_ADMIN_POOL_SIZE: optional(
+    integer(2, 100),
+    8,
+    'Storage',
+    'Connections of this instance for the tables of the service, and half as many for replays and limits',
   ),
 
   STRATOS_ENROLLMENT_MODE: optional(

@@ -20,7 +20,7 @@ export interface OauthClientOptions {
   readonly stateStore: NodeSavedStateStore
   readonly sessionStore: NodeSavedSessionStore
   /** Refreshing one user's tokens twice at once would lose the session. */
-  readonly lock: KeyedLock
+  readonly lock: Pick<KeyedLock, 'run'>
 }
 
 /** What this service asks of a PDS: writing the named public collections and nothing else. */

@@ -15,8 +15,10 @@ export async function initRepo(actors: Actors, did: Did, nowMs: number): Promise
     if ((await stores.repo.findHead()) !== null) return
     const rev = nextTid(undefined, nowMs)
     const commit = await buildInitialCommit({ did, rev, keypair })
-    await stores.repo.applyCommit(null, commit, { added: commit.newBlocks, removed: [] })
-    await stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops: [] }), nowMs)
+    await Promise.all([
+      stores.repo.applyCommit(null, commit, { added: commit.newBlocks, removed: [], removedRecords: [] }),
+      stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops: [] }), nowMs),
+    ])
   })
   return keypair
 }

@@ -11,7 +11,7 @@ import {
 import type { Logger } from '../logger.ts'
 import { drainInOrder } from './drain.ts'
 import type { PdsAccounts } from './pds-accounts.ts'
-import { Semaphore } from './semaphore.ts'
+import { Semaphore } from '../limits/semaphore.ts'
 import { WakeUps } from './wake-ups.ts'
 
 const CONCURRENT_PER_PDS = 4

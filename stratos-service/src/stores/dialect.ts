@@ -1,12 +1,32 @@
-import type { ColumnDataType } from 'kysely'
+import { sql, type ColumnDataType, type RawBuilder } from 'kysely'
+
+type ColumnType = ColumnDataType | RawBuilder<unknown>
 
 /** Everything that differs between the databases beyond what Kysely's compilers know. */
 export interface DialectTraits {
-  readonly bytes: ColumnDataType
-  /** Integer primary key that counts by itself. */
-  readonly serial: 'integer' | 'serial'
+  /** Text that is compared and ordered by its bytes, whatever the language of the database. */
+  readonly text: ColumnType
+  readonly bytes: ColumnType
+  /** Integer primary key that counts by itself and never gives a number twice. */
+  readonly serial: { readonly type: 'integer' | 'serial'; readonly autoIncrement: boolean }
   /** Aggregate `(text, separator)` that joins the values of a group. */
   readonly joinText: 'group_concat' | 'string_agg'
+  /** Whether signing keys are rows; otherwise they are files. */
+  readonly keepsKeys: boolean
 }
 
-export const SQLITE: DialectTraits = { bytes: 'blob', serial: 'integer', joinText: 'group_concat' }
+export const SQLITE: DialectTraits = {
+  text: 'text',
+  bytes: 'blob',
+  serial: { type: 'integer', autoIncrement: true },
+  joinText: 'group_concat',
+  keepsKeys: false,
+}
+
+export const POSTGRES: DialectTraits = {
+  text: sql`text collate "C"`,
+  bytes: 'bytea',
+  serial: { type: 'serial', autoIncrement: false },
+  joinText: 'string_agg',
+  keepsKeys: true,
+}

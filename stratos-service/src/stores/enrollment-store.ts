@@ -1,9 +1,10 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import { parseDid, type Boundary, type Did, type Enrollment, type EnrollmentStore } from 'stratos-core'
 import { encodeEnrollmentEvent, type EnrollmentEvent } from './enrollment-event.ts'
 import { SqlEventLog } from './event-log.ts'
 import { SqlJobQueue } from './job-queue.ts'
 import type { ServiceTables } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 export const ENROLLMENT_FEED = 'enrollment'
 export const ENROLLMENT_RECORD_QUEUE = 'enrollment-record'
@@ -42,7 +43,7 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   }
 
   async enroll(enrollment: Omit<Enrollment, 'epoch' | 'active'>): Promise<Enrollment> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const existing = await findEnrollment(trx, enrollment.did)
       if (existing !== null) return existing
       await trx
@@ -63,7 +64,7 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   }
 
   async setBoundaries(did: Did, boundaries: readonly Boundary[]): Promise<Enrollment | null> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const existing = await findEnrollment(trx, did)
       if (existing === null) return null
       const epoch = existing.epoch + 1
@@ -76,13 +77,16 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   }
 
   /** The event, and the wish that the public record on the PDS says the same. */
-  async #announce(trx: Transaction<ServiceTables>, event: EnrollmentEvent): Promise<void> {
+  async #announce(trx: Kysely<ServiceTables>, event: EnrollmentEvent): Promise<void> {
     const nowMs = this.#nowMs()
     await new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(
       encodeEnrollmentEvent(event),
       nowMs,
     )
-    await new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(event.did, '{}', nowMs)
+    await new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(
+      [{ key: event.did, payload: '{}' }],
+      nowMs,
+    )
   }
 }
 
@@ -108,7 +112,7 @@ async function findEnrollment(db: Kysely<ServiceTables>, did: Did): Promise<Enro
 }
 
 async function insertBoundaries(
-  trx: Transaction<ServiceTables>,
+  trx: Kysely<ServiceTables>,
   did: Did,
   boundaries: readonly Boundary[],
 ): Promise<void> {

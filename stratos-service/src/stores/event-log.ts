@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { EventLog, LoggedEvent } from 'stratos-core'
 import type { FeedTables } from './schema.ts'
+import { together } from './transaction.ts'
 
 /** One feed in the `feed` and `event` tables of a database. */
 export class SqlEventLog implements EventLog {
@@ -13,16 +14,26 @@ export class SqlEventLog implements EventLog {
   }
 
   async append(body: Uint8Array, atMs: number): Promise<number> {
-    // The update locks the feed's row until the transaction ends, so numbers become visible in order.
-    const { last_seq: seq } = await this.#db
-      .insertInto('feed')
-      .values({ feed: this.#feed, last_seq: 1 })
-      .onConflict((conflict) =>
-        conflict.column('feed').doUpdateSet((eb) => ({ last_seq: eb('feed.last_seq', '+', 1) })),
-      )
-      .returning('last_seq')
-      .executeTakeFirstOrThrow()
-    await this.#db.insertInto('event').values({ feed: this.#feed, seq, at_ms: atMs, body }).execute()
+    const [, { seq }] = await together([
+      // Locks the feed's row until the transaction ends, so numbers become visible in order.
+      this.#db
+        .insertInto('feed')
+        .values({ feed: this.#feed, last_seq: 1 })
+        .onConflict((conflict) =>
+          conflict.column('feed').doUpdateSet((eb) => ({ last_seq: eb('feed.last_seq', '+', 1) })),
+        )
+        .execute(),
+      this.#db
+        .insertInto('event')
+        .values((eb) => ({
+          feed: this.#feed,
+          seq: eb.selectFrom('feed').select('last_seq').where('feed', '=', this.#feed),
+          at_ms: atMs,
+          body,
+        }))
+        .returning('seq')
+        .executeTakeFirstOrThrow(),
+    ])
     return seq
   }
 

@@ -1,91 +1,147 @@
 export interface HandlePoolOptions<K, H> {
-  /** How many handles stay open; more are opened only while that many are in use. */
+  /** How many handles may be open. Work on further keys waits until one of them is free. */
   readonly max: number
+  /** A handle that nobody used for so long is closed. */
+  readonly idleMs: number
   readonly open: (key: K) => Promise<H>
   readonly close: (handle: H) => Promise<void>
+  /** Hears of handles that could not be closed. */
+  readonly onError: (err: unknown) => void
+  readonly nowMs: () => number
 }
 
 interface Entry<H> {
   readonly opening: Promise<H>
   users: number
+  lastUsedAtMs: number
+  /** Called when the last user leaves. */
+  onceFree: (() => void) | null
 }
 
-/** Open handles by key, the least recently used closed first, and none while somebody works with it. */
+/**
+ * Open handles by key, each opened once. Where there is no room for another, the least recently used one that is free
+ * makes place; a handle is never closed while somebody works with it.
+ */
 export class HandlePool<K, H> {
   readonly #options: HandlePoolOptions<K, H>
   /** In order of last use. */
   readonly #entries = new Map<K, Entry<H>>()
-  /** Handles being closed: the same file must not be open twice. */
-  readonly #closing = new Map<K, Promise<void>>()
+  /** Keys nobody may open for the time being: the same file must not be open twice, nor while it is being removed. */
+  readonly #barred = new Map<K, Promise<void>>()
+  readonly #waitingForRoom: (() => void)[] = []
+  readonly #timer: NodeJS.Timeout
   #closed = false
 
   constructor(options: HandlePoolOptions<K, H>) {
     this.#options = options
+    this.#timer = setInterval(() => this.closeIdle(), Math.max(1_000, options.idleMs / 2))
+    this.#timer.unref()
+  }
+
+  /** How many handles are open. */
+  get size(): number {
+    return this.#entries.size
   }
 
   async use<T>(key: K, work: (handle: H) => Promise<T>): Promise<T> {
-    const entry = this.#enter(key)
+    const entry = this.#enterOpen(key) ?? (await this.#enter(key))
     try {
       return await work(await entry.opening)
-    } catch (err) {
-      // A handle that could not be opened is tried anew by the next caller.
-      const opened = await entry.opening.then(
-        () => true,
-        () => false,
-      )
-      if (!opened && this.#entries.get(key) === entry) this.#entries.delete(key)
-      throw err
     } finally {
-      entry.users -= 1
-      this.#trim()
+      this.#leave(entry)
     }
   }
 
-  /** Closes one handle after its last user; a later `use` opens it again. */
-  async evict(key: K): Promise<void> {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return this.#closing.get(key)
-    this.#entries.delete(key)
-    while (entry.users > 0) await new Promise((resolve) => setImmediate(resolve))
-    await this.#close(key, entry)
+  /** Closes the handle of a key after its last user and runs `work` while nobody can open it again. */
+  async exclusive<T>(key: K, work: () => Promise<T>): Promise<T> {
+    for (let before = this.#barred.get(key); before !== undefined; before = this.#barred.get(key))
+      await before
+    const turn = Promise.withResolvers<void>()
+    this.#barred.set(key, turn.promise)
+    try {
+      const entry = this.#entries.get(key)
+      this.#entries.delete(key)
+      if (entry !== undefined) await this.#closeOnceFree(entry)
+      return await work()
+    } finally {
+      this.#barred.delete(key)
+      turn.resolve()
+    }
+  }
+
+  /** Closes what was not used for a while. Done from time to time; to be called for more. */
+  closeIdle(): void {
+    const latestMs = this.#options.nowMs() - this.#options.idleMs
+    for (const [key, entry] of this.#entries) {
+      if (entry.users === 0 && entry.lastUsedAtMs <= latestMs) this.#shut(key)
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#entries.keys()].map((key) => this.evict(key)))
-    await Promise.all(this.#closing.values())
+    clearInterval(this.#timer)
+    for (const wake of this.#waitingForRoom.splice(0)) wake()
+    for (const key of [...this.#entries.keys()]) this.#shut(key)
+    await Promise.all(this.#barred.values())
   }
 
-  #enter(key: K): Entry<H> {
+  #enterOpen(key: K): Entry<H> | undefined {
     if (this.#closed) throw new Error('the pool is closed')
-    let entry = this.#entries.get(key)
-    if (entry === undefined) {
-      const closing = this.#closing.get(key)
-      const opening =
-        closing === undefined ? this.#options.open(key) : closing.then(() => this.#options.open(key))
-      entry = { opening, users: 0 }
-    } else this.#entries.delete(key)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    this.#entries.delete(key)
     this.#entries.set(key, entry)
     entry.users += 1
     return entry
   }
 
-  #trim(): void {
-    if (this.#entries.size <= this.#options.max) return
-    for (const [key, entry] of this.#entries) {
-      if (entry.users > 0) continue
-      this.#entries.delete(key)
-      void this.#close(key, entry)
-      if (this.#entries.size <= this.#options.max) return
+  async #enter(key: K): Promise<Entry<H>> {
+    for (;;) {
+      const known = this.#enterOpen(key)
+      if (known !== undefined) return known
+      const barred = this.#barred.get(key)
+      if (barred !== undefined) await barred
+      else if (this.#hasRoom()) return this.#open(key)
+      else await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
     }
   }
 
-  #close(key: K, entry: Entry<H>): Promise<void> {
-    const closing = entry.opening
-      .then((handle) => this.#options.close(handle))
-      .catch(() => undefined)
-      .finally(() => this.#closing.delete(key))
-    this.#closing.set(key, closing)
-    return closing
+  #open(key: K): Entry<H> {
+    const opening = this.#options.open(key)
+    const entry: Entry<H> = { opening, users: 1, lastUsedAtMs: this.#options.nowMs(), onceFree: null }
+    this.#entries.set(key, entry)
+    // What could not be opened is tried anew by the next caller; this one hears of the reason.
+    opening.catch(() => {
+      if (this.#entries.get(key) === entry) this.#entries.delete(key)
+    })
+    return entry
+  }
+
+  #leave(entry: Entry<H>): void {
+    entry.users -= 1
+    entry.lastUsedAtMs = this.#options.nowMs()
+    if (entry.users > 0) return
+    entry.onceFree?.()
+    this.#waitingForRoom.shift()?.()
+  }
+
+  #hasRoom(): boolean {
+    if (this.#entries.size < this.#options.max) return true
+    for (const [key, entry] of this.#entries) {
+      if (entry.users > 0) continue
+      this.#shut(key)
+      return true
+    }
+    return false
+  }
+
+  #shut(key: K): void {
+    this.exclusive(key, async () => undefined).catch(this.#options.onError)
+  }
+
+  async #closeOnceFree(entry: Entry<H>): Promise<void> {
+    if (entry.users > 0) await new Promise<void>((resolve) => (entry.onceFree = resolve))
+    const handle = await entry.opening.catch(() => null)
+    if (handle !== null) await this.#options.close(handle)
   }
 }

@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely'
-import type { Job, JobQueue } from 'stratos-core'
+import type { Job, JobQueue, JobWish } from 'stratos-core'
+import { pages } from './pages.ts'
 import type { JobTables } from './schema.ts'
+import { together } from './transaction.ts'
 
 const MAX_ERROR_LENGTH = 500
 
@@ -14,35 +16,8 @@ export class SqlJobQueue implements JobQueue {
     this.#queue = queue
   }
 
-  async put(key: string, payload: string, nowMs: number): Promise<void> {
-    await this.#db
-      .insertInto('job')
-      .values((eb) => ({
-        queue: this.#queue,
-        key,
-        // Its place in the order: after everything that is in the queue now.
-        position: eb
-          .selectFrom('job')
-          .select(({ fn, val }) => fn.coalesce(eb(fn.max('position'), '+', 1), val(1)).as('next'))
-          .where('queue', '=', this.#queue),
-        payload,
-        version: 1,
-        attempts: 0,
-        next_attempt_at_ms: nowMs,
-        last_error: null,
-        given_up: 0,
-      }))
-      .onConflict((conflict) =>
-        conflict.columns(['queue', 'key']).doUpdateSet((eb) => ({
-          payload,
-          version: eb('job.version', '+', 1),
-          attempts: 0,
-          next_attempt_at_ms: nowMs,
-          last_error: null,
-          given_up: 0,
-        })),
-      )
-      .execute()
+  async put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
+    await together(pages(wishes).map((page) => this.#put(page, nowMs)))
   }
 
   async find(key: string): Promise<Job | null> {
@@ -75,6 +50,41 @@ export class SqlJobQueue implements JobQueue {
     await this.#fail(job, { given_up: 1 }, error)
   }
 
+  async #put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
+    await this.#db
+      .insertInto('job')
+      .values((eb) => {
+        // Their place in the order: after everything that is in the queue now.
+        const next = (index: number) =>
+          eb
+            .selectFrom('job')
+            .select(({ fn, val }) => eb(fn.coalesce(fn.max('position'), val(0)), '+', index + 1).as('next'))
+            .where('queue', '=', this.#queue)
+        return wishes.map(({ key, payload }, index) => ({
+          queue: this.#queue,
+          key,
+          position: next(index),
+          payload,
+          version: 1,
+          attempts: 0,
+          next_attempt_at_ms: nowMs,
+          last_error: null,
+          given_up: 0,
+        }))
+      })
+      .onConflict((conflict) =>
+        conflict.columns(['queue', 'key']).doUpdateSet((eb) => ({
+          payload: eb.ref('excluded.payload'),
+          version: eb('job.version', '+', 1),
+          attempts: 0,
+          next_attempt_at_ms: nowMs,
+          last_error: null,
+          given_up: 0,
+        })),
+      )
+      .execute()
+  }
+
   async #fail(
     job: Job,
     change: { next_attempt_at_ms: number } | { given_up: number },
@@ -82,7 +92,11 @@ export class SqlJobQueue implements JobQueue {
   ): Promise<void> {
     await this.#db
       .updateTable('job')
-      .set({ ...change, attempts: job.attempts + 1, last_error: error.slice(0, MAX_ERROR_LENGTH) })
+      .set({
+        ...change,
+        attempts: job.attempts + 1,
+        last_error: error.replaceAll('\0', '').slice(0, MAX_ERROR_LENGTH),
+      })
       .where('queue', '=', this.#queue)
       .where('key', '=', job.key)
       .where('version', '=', job.version)
@@ -90,7 +104,7 @@ export class SqlJobQueue implements JobQueue {
   }
 
   async #list(givenUp: 0 | 1, limit: number): Promise<Job[]> {
-    return (await this.#select(givenUp).orderBy('position').limit(limit).execute()).map(toJob)
+    return (await this.#select(givenUp).orderBy('position').orderBy('key').limit(limit).execute()).map(toJob)
   }
 
   #select(givenUp: 0 | 1) {

@@ -1,18 +1,35 @@
-import type { Kysely } from 'kysely'
-import { Migrator, type Migration } from 'kysely/migration'
+import type { SchemaModule } from 'kysely'
+
+/** One step from a version of a database to the next. */
+export interface Migration {
+  readonly name: string
+  up(schema: SchemaModule): Promise<void>
+}
 
 /**
- * Brings a database to the newest version.
+ * Brings tables to the newest version. To be called within a transaction that keeps everybody else from doing the same.
  *
- * @throws {Error} with the failing migration's name; migrations already applied stay
+ * @param migrations all of them, oldest first; a version is the number of those that were applied
+ * @param version of the tables now; 0 if there are none
+ * @returns the version afterwards, for the caller to note down in the same transaction
+ * @throws {Error} with the name of the migration that failed, or if the tables are newer than this program
  */
-export async function migrateToLatest<T>(
-  db: Kysely<T>,
-  migrations: Record<string, Migration>,
-): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
-  const { error, results } = await migrator.migrateToLatest()
-  if (error === undefined) return
-  const failed = results?.find((result) => result.status === 'Error')
-  throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error })
+export async function migrate(
+  schema: SchemaModule,
+  migrations: readonly Migration[],
+  version: number,
+): Promise<number> {
+  if (version > migrations.length) {
+    throw new Error(
+      `the database has version ${version}, but this program knows no more than ${migrations.length}`,
+    )
+  }
+  for (const { name, up } of migrations.slice(version)) {
+    try {
+      await up(schema)
+    } catch (cause) {
+      throw new Error(`migration ${name} failed`, { cause })
+    }
+  }
+  return migrations.length
 }

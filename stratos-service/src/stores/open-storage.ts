@@ -1,49 +1,29 @@
-import type { Config } from '../config/config.ts'
-import { ActorNumbers } from './actor-numbers.ts'
-import { SqlBacklogStore } from './backlog-store.ts'
-import { openDataDir } from './data-dir.ts'
-import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
-import { SqlJobQueue } from './job-queue.ts'
-import { CachedMemberships } from './memberships.ts'
-import { OauthSessionStore, OauthStateStore } from './oauth-store.ts'
-import { SqlReplayStore } from './replay-store.ts'
-import { openServiceDatabase } from './service-database.ts'
-import { SqlSessionStore } from './session-store.ts'
-import { SqliteActors } from './sqlite-actors.ts'
+import type { Actors, ReplayStore, WriteRate, WriteRateLimiter } from 'stratos-core'
+import type { StorageSettings } from '../config/config.ts'
+import { createLogger, type Logger } from '../logger.ts'
+import { openPostgresStorage } from './postgres-storage.ts'
+import type { serviceStores } from './service-stores.ts'
+import { openSqliteStorage } from './sqlite-storage.ts'
 
-export type Storage = Awaited<ReturnType<typeof openStorage>>
+/** All stores of a service, and what else its instances have to share. */
+export interface Storage extends ReturnType<typeof serviceStores> {
+  readonly actors: Actors
+  readonly replays: ReplayStore
+  /** Makes the DPoP nonces of all instances; null where this process is the only one. */
+  readonly nonceSecret: Uint8Array | null
+  /** Lets one instance at a time refresh a user's OAuth tokens. */
+  readonly oauthLock: { run<T>(key: string, work: () => Promise<T>): Promise<T> }
+  writeRateLimiter(rate: WriteRate): WriteRateLimiter
+  close(): Promise<void>
+}
 
-/** Opens all stores of a service in its data directory, which it then has to itself. */
-export async function openStorage(settings: Config['storage'], nowMs: () => number) {
-  const dataDir = await openDataDir(settings.dataDir)
-  const db = await openServiceDatabase(dataDir.path)
-  const numbers = new ActorNumbers(db)
-  const actors = new SqliteActors({ dataDir: dataDir.path, numbers, maxOpen: settings.openActors })
-  const enrollments = new SqlEnrollmentStore(db, nowMs)
-  return {
-    actors,
-    enrollments,
-    memberships: new CachedMemberships(enrollments, nowMs),
-    enrollmentJobs: new SqlJobQueue(db.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE),
-    backlog: new SqlBacklogStore(db),
-    sessions: new SqlSessionStore(db),
-    replays: new SqlReplayStore(db, nowMs),
-    oauthStates: new OauthStateStore(db, nowMs),
-    oauthSessions: new OauthSessionStore(db),
-
-    async check(): Promise<'ok' | 'failed'> {
-      try {
-        await db.selectFrom('enrollment').select('did').limit(1).execute()
-        return 'ok'
-      } catch {
-        return 'failed'
-      }
-    },
-
-    async close(): Promise<void> {
-      await actors.close()
-      await db.destroy()
-      dataDir.close()
-    },
-  }
+/** @throws {Error} saying why, if the database or the data directory cannot be used */
+export async function openStorage(
+  settings: StorageSettings,
+  nowMs: () => number,
+  logger: Logger = createLogger('silent'),
+): Promise<Storage> {
+  return settings.backend === 'postgres'
+    ? openPostgresStorage(settings, nowMs, logger)
+    : openSqliteStorage(settings, nowMs, logger)
 }

@@ -1,7 +1,9 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely'
 import { parseNsid, parseRkey, type Boundary, type ReadScope } from 'stratos-core'
-import type { RecordEntry, RecordKey, RecordListing, RecordStore, StoredRecord } from 'stratos-core'
+import type { RecordChanges, RecordKey, RecordListing, RecordStore, StoredRecord } from 'stratos-core'
 import type { DialectTraits } from './dialect.ts'
+import { applyRecordChanges } from './record-changes.ts'
+import { isOneOf } from './record-keys.ts'
 import type { ActorTables } from './schema.ts'
 
 export class SqlRecordStore implements RecordStore {
@@ -17,23 +19,14 @@ export class SqlRecordStore implements RecordStore {
 
   async find(key: RecordKey, scope: ReadScope): Promise<StoredRecord | null> {
     const row = await this.#select(scope)
-      .where('record.collection', '=', key.collection)
-      .where('record.rkey', '=', key.rkey)
+      .where(isOneOf([key]))
       .executeTakeFirst()
     return row === undefined ? null : toStoredRecord(row)
   }
 
   async findMany(keys: readonly RecordKey[], scope: ReadScope): Promise<StoredRecord[]> {
     if (keys.length === 0) return []
-    const rows = await this.#select(scope)
-      .where((eb) =>
-        eb(
-          eb.refTuple('record.collection', 'record.rkey'),
-          'in',
-          keys.map((key) => eb.tuple(key.collection, key.rkey)),
-        ),
-      )
-      .execute()
+    const rows = await this.#select(scope).where(isOneOf(keys)).execute()
     return rows.map(toStoredRecord)
   }
 
@@ -48,64 +41,59 @@ export class SqlRecordStore implements RecordStore {
     return (await query.execute()).map(toStoredRecord)
   }
 
-  async findCid(key: RecordKey): Promise<string | null> {
-    const row = await this.#db
+  async findCids(keys: readonly RecordKey[]): Promise<Map<string, string>> {
+    if (keys.length === 0) return new Map()
+    const rows = await this.#db
       .selectFrom('record')
-      .select('cid')
-      .where('repo', '=', this.#repo)
-      .where('collection', '=', key.collection)
-      .where('rkey', '=', key.rkey)
-      .executeTakeFirst()
-    return row?.cid ?? null
-  }
-
-  async put(entry: RecordEntry): Promise<void> {
-    const key = { repo: this.#repo, collection: entry.collection, rkey: entry.rkey }
-    await this.#db
-      .insertInto('record')
-      .values({ ...key, cid: entry.cid, rev: entry.rev })
-      .onConflict((conflict) =>
-        conflict.columns(['repo', 'collection', 'rkey']).doUpdateSet({ cid: entry.cid, rev: entry.rev }),
-      )
+      .select(['record.collection', 'record.rkey', 'record.cid'])
+      .where('record.repo', '=', this.#repo)
+      .where(isOneOf(keys))
       .execute()
-    await this.#deleteBoundaries(entry)
-    if (entry.boundaries.length > 0) {
-      await this.#db
-        .insertInto('record_boundary')
-        .values(entry.boundaries.map((boundary) => ({ ...key, boundary })))
-        .execute()
-    }
+    return new Map(rows.map(({ collection, rkey, cid }) => [`${collection}/${rkey}`, cid]))
   }
 
-  async delete(key: RecordKey): Promise<void> {
-    await this.#deleteBoundaries(key)
-    await this.#db
-      .deleteFrom('record')
-      .where('repo', '=', this.#repo)
-      .where('collection', '=', key.collection)
-      .where('rkey', '=', key.rkey)
-      .execute()
+  async apply(changes: RecordChanges): Promise<void> {
+    await applyRecordChanges(this.#db, this.#repo, changes)
   }
 
-  async filterReferenced(cids: readonly string[]): Promise<Set<string>> {
+  async filterReferencedBlobs(cids: readonly string[], scope: ReadScope): Promise<Set<string>> {
     if (cids.length === 0) return new Set()
     const rows = await this.#db
       .selectFrom('record')
-      .select('cid')
+      .innerJoin('record_blob', (join) =>
+        join
+          .onRef('record_blob.repo', '=', 'record.repo')
+          .onRef('record_blob.collection', '=', 'record.collection')
+          .onRef('record_blob.rkey', '=', 'record.rkey'),
+      )
+      .select('record_blob.cid')
       .distinct()
-      .where('repo', '=', this.#repo)
-      .where('cid', 'in', cids)
+      .where('record_blob.repo', '=', this.#repo)
+      .where('record_blob.cid', 'in', cids)
+      .where((eb) => visible(eb, scope))
       .execute()
     return new Set(rows.map((row) => row.cid))
   }
 
-  async #deleteBoundaries(key: RecordKey): Promise<void> {
-    await this.#db
-      .deleteFrom('record_boundary')
-      .where('repo', '=', this.#repo)
-      .where('collection', '=', key.collection)
-      .where('rkey', '=', key.rkey)
+  async listLinking(target: string, scope: ReadScope, limit: number): Promise<RecordKey[]> {
+    const rows = await this.#db
+      .selectFrom('record')
+      .innerJoin('backlink', (join) =>
+        join
+          .onRef('backlink.repo', '=', 'record.repo')
+          .onRef('backlink.collection', '=', 'record.collection')
+          .onRef('backlink.rkey', '=', 'record.rkey'),
+      )
+      .select(['record.collection', 'record.rkey'])
+      .distinct()
+      .where('backlink.repo', '=', this.#repo)
+      .where('backlink.target', '=', target)
+      .where((eb) => visible(eb, scope))
+      .orderBy('record.collection')
+      .orderBy('record.rkey')
+      .limit(limit)
       .execute()
+    return rows.map(({ collection, rkey }) => ({ collection: parseNsid(collection), rkey: parseRkey(rkey) }))
   }
 
   #select(scope: ReadScope) {
@@ -121,10 +109,10 @@ export class SqlRecordStore implements RecordStore {
   }
 }
 
-type RecordExpressions = ExpressionBuilder<ActorTables, 'record' | 'repo_block'>
+type OfRecords = ExpressionBuilder<ActorTables, 'record'>
 
 /** The boundaries of the row's record as one text, so that a page of records is one query. */
-function boundaryList(eb: RecordExpressions, traits: DialectTraits) {
+function boundaryList(eb: OfRecords, traits: DialectTraits) {
   return boundariesOfRow(eb)
     .select(({ fn, val }) =>
       fn.agg<string | null>(traits.joinText, ['record_boundary.boundary', val(' ')]).as('list'),
@@ -132,7 +120,7 @@ function boundaryList(eb: RecordExpressions, traits: DialectTraits) {
     .as('boundaries')
 }
 
-function visible(eb: RecordExpressions, scope: ReadScope): Expression<SqlBool> {
+function visible(eb: OfRecords, scope: ReadScope): Expression<SqlBool> {
   if (scope.kind === 'all') return eb.lit(true)
   if (scope.boundaries.length === 0) return eb.lit(false)
   return eb.exists(
@@ -142,7 +130,7 @@ function visible(eb: RecordExpressions, scope: ReadScope): Expression<SqlBool> {
   )
 }
 
-function boundariesOfRow(eb: RecordExpressions) {
+function boundariesOfRow(eb: OfRecords) {
   return eb
     .selectFrom('record_boundary')
     .whereRef('record_boundary.repo', '=', 'record.repo')

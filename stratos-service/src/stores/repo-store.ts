@@ -1,10 +1,9 @@
 import { parseCid } from '@atproto/lex-data'
 import type { Kysely } from 'kysely'
 import { StratosError, parseTid, type BlockChanges, type RepoHead, type RepoStore } from 'stratos-core'
+import { pages } from './pages.ts'
 import type { ActorTables } from './schema.ts'
-
-/** Rows per statement; SQLite and Postgres both bound the number of parameters. */
-const ROWS_PER_STATEMENT = 500
+import { together } from './transaction.ts'
 
 export class SqlRepoStore implements RepoStore {
   readonly #db: Kysely<ActorTables>
@@ -62,22 +61,38 @@ export class SqlRepoStore implements RepoStore {
   }
 
   async applyCommit(previous: RepoHead | null, next: RepoHead, changes: BlockChanges): Promise<void> {
-    await this.#moveHead(previous, next)
-    // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
-    for (const page of pages(changes.removed)) {
-      await this.#db
-        .deleteFrom('repo_block')
-        .where('repo', '=', this.#repo)
-        .where('cid', 'in', page)
-        .execute()
-    }
-    for (const page of pages([...changes.added])) {
-      await this.#db
-        .insertInto('repo_block')
-        .values(page.map(([cid, content]) => ({ repo: this.#repo, cid, content })))
-        .onConflict((conflict) => conflict.doNothing())
-        .execute()
-    }
+    await together([
+      this.#moveHead(previous, next),
+      // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
+      ...pages(changes.removed).map((cids) =>
+        this.#db.deleteFrom('repo_block').where('repo', '=', this.#repo).where('cid', 'in', cids).execute(),
+      ),
+      ...pages(changes.removedRecords).map((cids) => this.#dropRecords(cids).execute()),
+      ...pages([...changes.added]).map((blocks) =>
+        this.#db
+          .insertInto('repo_block')
+          .values(blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content })))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute(),
+      ),
+    ])
+  }
+
+  #dropRecords(cids: readonly string[]) {
+    return this.#db
+      .deleteFrom('repo_block')
+      .where('repo_block.repo', '=', this.#repo)
+      .where('repo_block.cid', 'in', cids)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('record')
+              .select('record.cid')
+              .whereRef('record.repo', '=', 'repo_block.repo')
+              .whereRef('record.cid', '=', 'repo_block.cid'),
+          ),
+        ),
+      )
   }
 
   async #moveHead(previous: RepoHead | null, next: RepoHead): Promise<void> {
@@ -97,11 +112,5 @@ export class SqlRepoStore implements RepoStore {
             .executeTakeFirst()
     const rows = 'numUpdatedRows' in moved ? moved.numUpdatedRows : (moved.numInsertedOrUpdatedRows ?? 0n)
     if (rows !== 1n) throw new StratosError('ConcurrentModification', 'the repo changed in the meantime')
-  }
-}
-
-function* pages<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += ROWS_PER_STATEMENT) {
-    yield items.slice(start, start + ROWS_PER_STATEMENT)
   }
 }

@@ -30,12 +30,23 @@ export interface ActorTables extends FeedTables, JobTables {
   repo_block: { repo: number; cid: string; content: Uint8Array }
   record: { repo: number; collection: string; rkey: string; cid: string; rev: string }
   record_boundary: { repo: number; collection: string; rkey: string; boundary: string }
+  /** Blobs that records refer to. */
+  record_blob: { repo: number; collection: string; rkey: string; cid: string }
+  /** What records point at: URIs of records and DIDs of accounts. */
+  backlink: { repo: number; collection: string; rkey: string; path: string; target: string }
+  /** The private key that signs a repo's commits, where keys are rows. */
+  signing_key: { repo: number; key: Uint8Array }
 }
 
 /** The tables that belong to the service as a whole. */
 export interface ServiceTables extends FeedTables, JobTables {
   /** Gives every actor a number; `repo` in the actor tables. */
-  actor: { id: Generated<number>; did: string }
+  actor: {
+    id: Generated<number>
+    did: string
+    /** Version of the actor's tables where each actor has its own in this database; 0 elsewhere. */
+    version: Generated<number>
+  }
   enrollment: {
     did: string
     enrolled_at: string
@@ -52,4 +63,12 @@ export interface ServiceTables extends FeedTables, JobTables {
   secret: { name: string; value: Uint8Array }
   /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
   stub_backlog: { did: string }
+  /** What the limit on writes remembers of a user; from `idle_at_ms` on it says no more than a missing row. */
+  write_rate: { did: string; state: string; idle_at_ms: number }
+}
+
+/** Everything that is in a Postgres database, in whichever schema. */
+export interface PostgresTables extends ActorTables, ServiceTables {
+  /** Versions of the schemas with a fixed name. */
+  schema_version: { schema: string; version: number }
 }

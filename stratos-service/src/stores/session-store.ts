@@ -1,6 +1,7 @@
 import type { Kysely, Selectable } from 'kysely'
 import { parseDid, type Did, type SessionKey, type SessionStore } from 'stratos-core'
 import type { ServiceTables } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Session keys in the service database, so that every instance sees a registration and a revocation. */
 export class SqlSessionStore implements SessionStore {
@@ -21,7 +22,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   async register(key: SessionKey, maxPerDid: number): Promise<'registered' | 'in-use'> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const taken = await trx
         .selectFrom('session_key')
         .select('did')

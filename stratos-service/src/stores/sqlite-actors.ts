@@ -2,23 +2,23 @@ import { hash } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Keypair } from '@atproto/crypto'
-import { Kysely } from 'kysely'
-import { StratosError, type Actors, type ActorStores, type Did } from 'stratos-core'
+import type { Kysely } from 'kysely'
+import type { Actors, ActorStores, Did } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { loadOrCreateSecret } from '../config/secrets.ts'
-import type { ActorNumbers } from './actor-numbers.ts'
+import { actorStores, repoNotFound } from './actor-stores.ts'
 import { SQLITE } from './dialect.ts'
-import { SqlEventLog } from './event-log.ts'
 import { HandlePool } from './handle-pool.ts'
-import { SqlJobQueue } from './job-queue.ts'
-import { migrateToLatest } from './migrate.ts'
 import { actorMigrations } from './migrations/actor.ts'
-import { SqlRecordStore } from './record-store.ts'
-import { SqlRepoStore } from './repo-store.ts'
-import type { ActorTables } from './schema.ts'
-import { sqliteDialect } from './sqlite-dialect.ts'
+import { deleteActor, insertActor, Placements } from './placements.ts'
+import type { ActorTables, ServiceTables } from './schema.ts'
+import { emptyLog, openSqlite } from './sqlite-database.ts'
+import { inTransaction } from './transaction.ts'
 
-const CACHE_KIB = 512
+// An open actor costs three file descriptors and, with these, about a quarter of a MiB.
+const CACHE_KIB = 128
+const MAX_STATEMENTS = 40
+const IDLE_MS = 60_000
 
 /** An open actor: its database and, once somebody signed, its key. */
 interface ActorHandle {
@@ -27,41 +27,60 @@ interface ActorHandle {
   key: Keypair | null
 }
 
+export interface SqliteActorsOptions {
+  readonly dataDir: string
+  readonly service: Kysely<ServiceTables>
+  /** How many databases may be open. */
+  readonly maxOpen: number
+  readonly onError: (err: unknown) => void
+  readonly nowMs: () => number
+}
+
 /**
  * A directory per actor, `{dataDir}/actors/{first two hex digits of SHA-256(did)}/{did}/`, with `stratos.sqlite` and the
  * actor's `signing_key`.
  */
 export class SqliteActors implements Actors {
   readonly #root: string
-  readonly #numbers: ActorNumbers
+  readonly #service: Kysely<ServiceTables>
+  readonly #placements: Placements
   readonly #pool: HandlePool<Did, ActorHandle>
 
-  constructor(options: { dataDir: string; numbers: ActorNumbers; maxOpen: number }) {
-    this.#root = join(options.dataDir, 'actors')
-    this.#numbers = options.numbers
+  constructor(options: SqliteActorsOptions) {
+    const { dataDir, service, maxOpen, onError, nowMs } = options
+    this.#root = join(dataDir, 'actors')
+    this.#service = service
+    // Nobody else uses the data directory.
+    this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
-      max: options.maxOpen,
+      max: maxOpen,
+      idleMs: IDLE_MS,
       open: (did) => this.#open(did),
       close: (handle) => handle.db.destroy(),
+      onError,
+      nowMs,
     })
   }
 
   async exists(did: Did): Promise<boolean> {
-    return (await this.#numbers.find(did)) !== null
+    return (await this.#placements.find(did)) !== null
   }
 
   async create(did: Did): Promise<void> {
-    await mkdir(this.#directory(did), { recursive: true, mode: 0o700 })
-    await this.#numbers.getOrCreate(did)
+    if (await this.exists(did)) return
+    await this.#pool.exclusive(did, async () => {
+      await mkdir(this.#directory(did), { recursive: true, mode: 0o700 })
+      await insertActor(this.#service, did)
+    })
   }
 
   async read<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
-    return this.#pool.use(did, ({ db, number }) => work(storesOf(db, number)))
+    return this.#pool.use(did, ({ db, number }) => work(actorStores(db, number, SQLITE)))
   }
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
     return this.#pool.use(did, ({ db, number }) =>
-      db.transaction().execute((transaction) => work(storesOf(transaction, number))),
+      inTransaction(db, (trx) => work(actorStores(trx, number, SQLITE))),
     )
   }
 
@@ -73,9 +92,13 @@ export class SqliteActors implements Actors {
   }
 
   async destroy(did: Did): Promise<void> {
-    await this.#pool.evict(did)
-    await rm(this.#directory(did), { recursive: true, force: true })
-    await this.#numbers.delete(did)
+    await this.#pool.exclusive(did, async () => {
+      // The number goes last: until then a repetition of this finds what is left.
+      await rm(this.#directory(did), { recursive: true, force: true })
+      await inTransaction(this.#service, (trx) => deleteActor(trx, did))
+      this.#placements.forget(did)
+    })
+    await emptyLog(this.#service)
   }
 
   async close(): Promise<void> {
@@ -83,12 +106,12 @@ export class SqliteActors implements Actors {
   }
 
   async #open(did: Did): Promise<ActorHandle> {
-    const number = await this.#numbers.find(did)
-    if (number === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
+    const placement = await this.#placements.find(did)
+    if (placement === null) throw repoNotFound()
     const file = join(this.#directory(did), 'stratos.sqlite')
-    const db = new Kysely<ActorTables>({ dialect: sqliteDialect({ file, cacheKiB: CACHE_KIB }) })
-    await migrateToLatest(db, actorMigrations(SQLITE))
-    return { number, db, key: null }
+    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS }
+    const db = await openSqlite<ActorTables>(options, actorMigrations(SQLITE))
+    return { number: placement.number, db, key: null }
   }
 
   async #loadKey(did: Did): Promise<Keypair> {
@@ -98,14 +121,5 @@ export class SqliteActors implements Actors {
 
   #directory(did: Did): string {
     return join(this.#root, hash('sha256', did).slice(0, 2), did)
-  }
-}
-
-function storesOf(db: Kysely<ActorTables>, number: number): ActorStores {
-  return {
-    repo: new SqlRepoStore(db, number),
-    records: new SqlRecordStore(db, number, SQLITE),
-    events: new SqlEventLog(db, `repo:${number}`),
-    stubs: new SqlJobQueue(db, `stubs:${number}`),
   }
 }

@@ -4,17 +4,19 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
-  type DatabaseConnection,
   type Dialect,
   type Driver,
   type Kysely,
   type QueryResult,
 } from 'kysely'
+import type { TransactionalConnection } from './transaction.ts'
 
 export interface SqliteOptions {
   readonly file: string
   /** SQLite's page cache for this handle. */
   readonly cacheKiB: number
+  /** How many statements stay prepared. */
+  readonly maxStatements: number
 }
 
 /**
@@ -26,6 +28,7 @@ export interface SqliteOptions {
  */
 export function sqliteDialect(options: SqliteOptions): Dialect {
   return {
+    // Says that there is one connection only, so that Kysely hands it out to one at a time.
     createAdapter: () => new SqliteAdapter(),
     createDriver: () => new SqliteDriver(options),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
@@ -36,8 +39,6 @@ export function sqliteDialect(options: SqliteOptions): Dialect {
 class SqliteDriver implements Driver {
   readonly #options: SqliteOptions
   #connection: SqliteConnection | null = null
-  #busy: Promise<void> = Promise.resolve()
-  #release: () => void = () => undefined
 
   constructor(options: SqliteOptions) {
     this.#options = options
@@ -52,33 +53,28 @@ class SqliteDriver implements Driver {
     // A deleted record must not linger in free pages.
     db.pragma('secure_delete = ON')
     db.pragma(`cache_size = -${this.#options.cacheKiB}`)
-    this.#connection = new SqliteConnection(db)
+    this.#connection = new SqliteConnection(db, this.#options.maxStatements)
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#busy
-    const turn = Promise.withResolvers<void>()
-    this.#busy = turn.promise
-    await before
-    this.#release = turn.resolve
+  async acquireConnection(): Promise<SqliteConnection> {
     if (this.#connection === null) throw new Error('the database is closed')
     return this.#connection
   }
 
   async releaseConnection(): Promise<void> {
-    this.#release()
+    // There is nothing to give back.
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  async beginTransaction(connection: SqliteConnection): Promise<void> {
+    await connection.begin()
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'))
+  async commitTransaction(connection: SqliteConnection): Promise<void> {
+    await connection.commit()
   }
 
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    await connection.rollback()
   }
 
   async destroy(): Promise<void> {
@@ -87,20 +83,25 @@ class SqliteDriver implements Driver {
   }
 }
 
-const MAX_STATEMENTS = 200
+/** A statement with more parameters is one of many sizes of a list, and does not come again soon. */
+const MAX_KEPT_PARAMETERS = 60
 
-class SqliteConnection implements DatabaseConnection {
+class SqliteConnection implements TransactionalConnection {
   readonly #db: Database.Database
+  readonly #maxStatements: number
+  /** In order of last use. */
   readonly #statements = new Map<string, Database.Statement>()
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, maxStatements: number) {
     this.#db = db
+    this.#maxStatements = maxStatements
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = this.#prepare(query.sql)
-    if (statement.reader) return { rows: statement.all(query.parameters) as R[] }
-    const { changes, lastInsertRowid } = statement.run(query.parameters)
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const statement =
+      parameters.length > MAX_KEPT_PARAMETERS ? this.#db.prepare(sql) : this.#keptStatement(sql)
+    if (statement.reader) return { rows: statement.all(parameters) as R[] }
+    const { changes, lastInsertRowid } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
 
@@ -108,17 +109,39 @@ class SqliteConnection implements DatabaseConnection {
     throw new Error('rows are read in pages, not streamed')
   }
 
+  async begin(): Promise<void> {
+    this.#keptStatement('begin immediate').run()
+  }
+
+  async commit(): Promise<void> {
+    this.#keptStatement('commit').run()
+  }
+
+  async rollback(): Promise<void> {
+    // A full disk, for one, has ended the transaction already.
+    if (this.#db.inTransaction) this.#keptStatement('rollback').run()
+  }
+
   close(): void {
     this.#statements.clear()
     this.#db.close()
   }
 
-  #prepare(sql: string): Database.Statement {
+  #keptStatement(sql: string): Database.Statement {
     const known = this.#statements.get(sql)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      this.#statements.delete(sql)
+      this.#statements.set(sql, known)
+      return known
+    }
     const statement = this.#db.prepare(sql)
-    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
     this.#statements.set(sql, statement)
+    if (this.#statements.size > this.#maxStatements) {
+      for (const oldest of this.#statements.keys()) {
+        this.#statements.delete(oldest)
+        break
+      }
+    }
     return statement
   }
 }

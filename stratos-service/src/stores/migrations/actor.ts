@@ -1,47 +1,73 @@
-import type { Kysely } from 'kysely'
-import type { Migration } from 'kysely/migration'
+import type { SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
+import type { Migration } from '../migrate.ts'
 import { createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of an actor's tables, oldest first. A published entry never changes. */
-export function actorMigrations(traits: DialectTraits): Record<string, Migration> {
-  return {
-    '0001-first': { up: (db) => createActorTables(db, traits) },
-  }
+export function actorMigrations(traits: DialectTraits): readonly Migration[] {
+  return [{ name: '0001-first', up: (schema) => createActorTables(schema, traits) }]
 }
 
-async function createActorTables(db: Kysely<unknown>, traits: DialectTraits): Promise<void> {
-  await createFeedsAndJobs(db, traits)
-  await db.schema
+async function createActorTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {
+  const { text, bytes, keepsKeys } = traits
+  await createFeedsAndJobs(schema, traits)
+  await schema
     .createTable('repo_head')
     .addColumn('repo', 'integer', (col) => col.primaryKey())
-    .addColumn('cid', 'text', (col) => col.notNull())
-    .addColumn('rev', 'text', (col) => col.notNull())
-    .addColumn('data', 'text', (col) => col.notNull())
+    .addColumn('cid', text, (col) => col.notNull())
+    .addColumn('rev', text, (col) => col.notNull())
+    .addColumn('data', text, (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('repo_block')
     .addColumn('repo', 'integer', (col) => col.notNull())
-    .addColumn('cid', 'text', (col) => col.notNull())
-    .addColumn('content', traits.bytes, (col) => col.notNull())
+    .addColumn('cid', text, (col) => col.notNull())
+    .addColumn('content', bytes, (col) => col.notNull())
     .addPrimaryKeyConstraint('repo_block_pk', ['repo', 'cid'])
     .execute()
-  await db.schema
+  await schema
     .createTable('record')
     .addColumn('repo', 'integer', (col) => col.notNull())
-    .addColumn('collection', 'text', (col) => col.notNull())
-    .addColumn('rkey', 'text', (col) => col.notNull())
-    .addColumn('cid', 'text', (col) => col.notNull())
-    .addColumn('rev', 'text', (col) => col.notNull())
+    .addColumn('collection', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
+    .addColumn('cid', text, (col) => col.notNull())
+    .addColumn('rev', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('record_pk', ['repo', 'collection', 'rkey'])
     .execute()
-  await db.schema.createIndex('record_cid').on('record').columns(['repo', 'cid']).execute()
-  await db.schema
+  await schema.createIndex('record_cid').on('record').columns(['repo', 'cid']).execute()
+  await schema
     .createTable('record_boundary')
     .addColumn('repo', 'integer', (col) => col.notNull())
-    .addColumn('collection', 'text', (col) => col.notNull())
-    .addColumn('rkey', 'text', (col) => col.notNull())
-    .addColumn('boundary', 'text', (col) => col.notNull())
+    .addColumn('collection', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
+    .addColumn('boundary', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('record_boundary_pk', ['repo', 'collection', 'rkey', 'boundary'])
     .execute()
+  await schema
+    .createTable('record_blob')
+    .addColumn('repo', 'integer', (col) => col.notNull())
+    .addColumn('collection', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
+    .addColumn('cid', text, (col) => col.notNull())
+    .addPrimaryKeyConstraint('record_blob_pk', ['repo', 'collection', 'rkey', 'cid'])
+    .execute()
+  await schema.createIndex('record_blob_cid').on('record_blob').columns(['repo', 'cid']).execute()
+  await schema
+    .createTable('backlink')
+    .addColumn('repo', 'integer', (col) => col.notNull())
+    .addColumn('collection', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
+    .addColumn('path', text, (col) => col.notNull())
+    .addColumn('target', text, (col) => col.notNull())
+    .execute()
+  // No primary key: the five columns together may be longer than a row of an index.
+  await schema.createIndex('backlink_record').on('backlink').columns(['repo', 'collection', 'rkey']).execute()
+  await schema.createIndex('backlink_target').on('backlink').columns(['repo', 'target']).execute()
+  if (keepsKeys) {
+    await schema
+      .createTable('signing_key')
+      .addColumn('repo', 'integer', (col) => col.primaryKey())
+      .addColumn('key', bytes, (col) => col.notNull())
+      .execute()
+  }
 }

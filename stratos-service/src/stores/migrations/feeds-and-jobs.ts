@@ -1,25 +1,28 @@
-import type { Kysely } from 'kysely'
+import type { SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
 
 /** Creates the tables that service and actor databases have in common. */
-export async function createFeedsAndJobs(db: Kysely<unknown>, traits: DialectTraits): Promise<void> {
-  await db.schema
+export async function createFeedsAndJobs(
+  schema: SchemaModule,
+  { text, bytes }: DialectTraits,
+): Promise<void> {
+  await schema
     .createTable('feed')
-    .addColumn('feed', 'text', (col) => col.primaryKey())
+    .addColumn('feed', text, (col) => col.primaryKey())
     .addColumn('last_seq', 'bigint', (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('event')
-    .addColumn('feed', 'text', (col) => col.notNull())
+    .addColumn('feed', text, (col) => col.notNull())
     .addColumn('seq', 'bigint', (col) => col.notNull())
     .addColumn('at_ms', 'bigint', (col) => col.notNull())
-    .addColumn('body', traits.bytes, (col) => col.notNull())
+    .addColumn('body', bytes, (col) => col.notNull())
     .addPrimaryKeyConstraint('event_pk', ['feed', 'seq'])
     .execute()
-  await db.schema
+  await schema
     .createTable('job')
-    .addColumn('queue', 'text', (col) => col.notNull())
-    .addColumn('key', 'text', (col) => col.notNull())
+    .addColumn('queue', text, (col) => col.notNull())
+    .addColumn('key', text, (col) => col.notNull())
     .addColumn('position', 'bigint', (col) => col.notNull())
     .addColumn('payload', 'text', (col) => col.notNull())
     .addColumn('version', 'integer', (col) => col.notNull())
@@ -29,5 +32,5 @@ export async function createFeedsAndJobs(db: Kysely<unknown>, traits: DialectTra
     .addColumn('given_up', 'integer', (col) => col.notNull())
     .addPrimaryKeyConstraint('job_pk', ['queue', 'key'])
     .execute()
-  await db.schema.createIndex('job_order').on('job').columns(['queue', 'given_up', 'position']).execute()
+  await schema.createIndex('job_order').on('job').columns(['queue', 'position']).execute()
 }

@@ -1,69 +1,78 @@
-import type { Kysely } from 'kysely'
-import type { Migration } from 'kysely/migration'
+import type { SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
+import type { Migration } from '../migrate.ts'
 import { createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of the service database, oldest first. A published entry never changes. */
-export function serviceMigrations(traits: DialectTraits): Record<string, Migration> {
-  return {
-    '0001-first': { up: (db) => createServiceTables(db, traits) },
-  }
+export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
+  return [{ name: '0001-first', up: (schema) => createServiceTables(schema, traits) }]
 }
 
-async function createServiceTables(db: Kysely<unknown>, traits: DialectTraits): Promise<void> {
-  await createFeedsAndJobs(db, traits)
-  await db.schema
+async function createServiceTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {
+  const { text, bytes, serial } = traits
+  await createFeedsAndJobs(schema, traits)
+  await schema
     .createTable('actor')
-    .addColumn('id', traits.serial, (col) => col.primaryKey())
-    .addColumn('did', 'text', (col) => col.notNull().unique())
+    .addColumn('id', serial.type, (col) =>
+      serial.autoIncrement ? col.primaryKey().autoIncrement() : col.primaryKey(),
+    )
+    .addColumn('did', text, (col) => col.notNull().unique())
+    .addColumn('version', 'integer', (col) => col.notNull().defaultTo(0))
     .execute()
-  await db.schema
+  await schema
     .createTable('enrollment')
-    .addColumn('did', 'text', (col) => col.primaryKey())
-    .addColumn('enrolled_at', 'text', (col) => col.notNull())
-    .addColumn('pds_endpoint', 'text', (col) => col.notNull())
-    .addColumn('signing_key', 'text', (col) => col.notNull())
-    .addColumn('rkey', 'text', (col) => col.notNull())
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('enrolled_at', text, (col) => col.notNull())
+    .addColumn('pds_endpoint', text, (col) => col.notNull())
+    .addColumn('signing_key', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
     .addColumn('epoch', 'integer', (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('enrollment_boundary')
-    .addColumn('did', 'text', (col) => col.notNull().references('enrollment.did').onDelete('cascade'))
-    .addColumn('boundary', 'text', (col) => col.notNull())
+    .addColumn('did', text, (col) => col.notNull().references('enrollment.did').onDelete('cascade'))
+    .addColumn('boundary', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('enrollment_boundary_pk', ['did', 'boundary'])
     .execute()
-  await db.schema
+  await schema
     .createTable('oauth_state')
-    .addColumn('key', 'text', (col) => col.primaryKey())
-    .addColumn('state', 'text', (col) => col.notNull())
+    .addColumn('key', text, (col) => col.primaryKey())
+    .addColumn('state', text, (col) => col.notNull())
     .addColumn('created_at_ms', 'bigint', (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('oauth_session')
-    .addColumn('did', 'text', (col) => col.primaryKey())
-    .addColumn('session', 'text', (col) => col.notNull())
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('session', text, (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('session_key')
-    .addColumn('jkt', 'text', (col) => col.primaryKey())
-    .addColumn('did', 'text', (col) => col.notNull())
+    .addColumn('jkt', text, (col) => col.primaryKey())
+    .addColumn('did', text, (col) => col.notNull())
     .addColumn('created_at_ms', 'bigint', (col) => col.notNull())
     .addColumn('expires_at_ms', 'bigint', (col) => col.notNull())
     .execute()
-  await db.schema.createIndex('session_key_did').on('session_key').columns(['did', 'created_at_ms']).execute()
-  await db.schema
+  await schema.createIndex('session_key_did').on('session_key').columns(['did', 'created_at_ms']).execute()
+  await schema
     .createTable('replay')
-    .addColumn('key', 'text', (col) => col.primaryKey())
+    .addColumn('key', text, (col) => col.primaryKey())
     .addColumn('expires_at_ms', 'bigint', (col) => col.notNull())
     .execute()
-  await db.schema.createIndex('replay_expiry').on('replay').column('expires_at_ms').execute()
-  await db.schema
+  await schema.createIndex('replay_expiry').on('replay').column('expires_at_ms').execute()
+  await schema
     .createTable('secret')
-    .addColumn('name', 'text', (col) => col.primaryKey())
-    .addColumn('value', traits.bytes, (col) => col.notNull())
+    .addColumn('name', text, (col) => col.primaryKey())
+    .addColumn('value', bytes, (col) => col.notNull())
     .execute()
-  await db.schema
+  await schema
     .createTable('stub_backlog')
-    .addColumn('did', 'text', (col) => col.primaryKey())
+    .addColumn('did', text, (col) => col.primaryKey())
     .execute()
+  await schema
+    .createTable('write_rate')
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('state', 'text', (col) => col.notNull())
+    .addColumn('idle_at_ms', 'bigint', (col) => col.notNull())
+    .execute()
+  await schema.createIndex('write_rate_idle').on('write_rate').column('idle_at_ms').execute()
 }

@@ -1,0 +1,21 @@
+import type { Did } from '../ids.ts'
+
+/** How many writes a user may make: a rolling window, and a pause for those who go beyond it. */
+export interface WriteRate {
+  readonly maxWrites: number
+  readonly windowMs: number
+  readonly cooldownMs: number
+  /** A random part of this is added to the pause, so that not everybody comes back at once. */
+  readonly cooldownJitterMs: number
+}
+
+/** Keeps users to a `WriteRate`, on all instances together. */
+export interface WriteRateLimiter {
+  /**
+   * Counts writes against a user's window. Atomic. What does not fit starts a pause in which everything is refused;
+   * refused requests are not counted and do not prolong it.
+   *
+   * @throws {RateLimitedError} which says how long the pause lasts
+   */
+  charge(did: Did, writes: number): Promise<void>
+}

@@ -1,0 +1,193 @@
+import { parseDidKey, P256_JWT_ALG, verifySignature } from '@atproto/crypto'
+import { describe, expect, it } from 'vitest'
+import type { Actors, ActorStores } from '../storage/actors.ts'
+import { FULL_SCOPE } from '../access/read-scope.ts'
+import { block, COLLECTION, entry, head, newActor, newDid } from './samples.ts'
+
+const NO_REPO = expect.objectContaining({ code: 'RepoNotFound' })
+const utf8 = (text: string): Uint8Array => Buffer.from(text)
+
+/** What every implementation of `Actors` must do. Call it inside `describe`; the actors may be in use by others. */
+export function actorsContract(open: () => Actors): void {
+  const append = (text: string) => (stores: ActorStores) => stores.events.append(utf8(text), 0)
+  const texts = (did: Awaited<ReturnType<typeof newDid>>) =>
+    open().read(did, async ({ events }) =>
+      (await events.listAfter(0, 1_000)).map(({ body }) => Buffer.from(body).toString()),
+    )
+
+  describe('existence', () => {
+    it('knows nobody who was not created', async () => {
+      const did = newDid()
+      expect(await open().exists(did)).toBe(false)
+      await expect(open().read(did, async () => 1)).rejects.toEqual(NO_REPO)
+      await expect(open().transact(did, async () => 1)).rejects.toEqual(NO_REPO)
+      await expect(open().signingKey(did)).rejects.toEqual(NO_REPO)
+      await open().destroy(did)
+    })
+
+    it('creates an actor without a head, and leaves it alone when it is created again', async () => {
+      const did = newDid()
+      await open().create(did)
+      expect(await open().exists(did)).toBe(true)
+      expect(await open().read(did, ({ repo }) => repo.findHead())).toBeNull()
+      await open().transact(did, append('one'))
+      await open().create(did)
+      expect(await texts(did)).toEqual(['one'])
+    })
+
+    it('creates an actor once when several ask at the same time', async () => {
+      const did = newDid()
+      await Promise.all(Array.from({ length: 5 }, () => open().create(did)))
+      await Promise.all(Array.from({ length: 5 }, () => open().transact(did, append('x'))))
+      expect(await texts(did)).toHaveLength(5)
+    })
+  })
+
+  describe('transactions', () => {
+    it('keep everything or nothing', async () => {
+      const did = await newActor(open())
+      const failure = new Error('changed my mind')
+      const write = open().transact(did, async ({ events, stubs, records }) => {
+        await events.append(utf8('lost'), 0)
+        await stubs.put([{ key: 'a', payload: '{}' }], 0)
+        await records.apply({ created: [entry('a', 'bafy')], updated: [], deleted: [] })
+        throw failure
+      })
+      await expect(write).rejects.toBe(failure)
+      expect(await texts(did)).toEqual([])
+      expect(await open().read(did, ({ stubs }) => stubs.list(10))).toEqual([])
+      expect(await open().read(did, ({ records }) => records.findCids([entry('a', '')]))).toEqual(new Map())
+      expect(await open().transact(did, append('kept'))).toBe(1)
+    })
+
+    it('see what they have written themselves', async () => {
+      const did = await newActor(open())
+      const seen = await open().transact(did, async ({ events }) => {
+        await events.append(utf8('mine'), 0)
+        return events.latestSeq()
+      })
+      expect(seen).toBe(1)
+    })
+
+    it('take turns at one actor', async () => {
+      const did = await newActor(open())
+      const increment = () =>
+        open().transact(did, async ({ events }) => {
+          const last = await events.latestSeq()
+          await events.append(utf8(String(last)), 0)
+          return last
+        })
+      const found = await Promise.all(Array.from({ length: 20 }, increment))
+      expect(found.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index))
+    })
+
+    it('run side by side for different actors, and never meet', async () => {
+      const dids = await Promise.all(Array.from({ length: 8 }, () => newActor(open())))
+      await Promise.all(dids.flatMap((did) => [1, 2, 3].map(() => open().transact(did, append(did)))))
+      for (const did of dids) expect(await texts(did)).toEqual([did, did, did])
+    })
+
+    it('refuse what comes after their end, from a branch that nobody waited for', async () => {
+      const did = await newActor(open())
+      let late: Promise<unknown> = Promise.resolve()
+      const stopped = new Promise<void>((resolve) => setImmediate(resolve))
+      await open().transact(did, async (stores) => {
+        late = stopped.then(() => append('late')(stores))
+        late.catch(() => undefined)
+      })
+      await expect(late).rejects.toThrow()
+      expect(await texts(did)).toEqual([])
+    })
+
+    it('end whole when one of several statements fails that were sent together', async () => {
+      const did = await newActor(open())
+      const twice = [entry('same', 'a')]
+      await open().transact(did, ({ records }) => records.apply({ created: twice, updated: [], deleted: [] }))
+      const write = open().transact(did, ({ records, events, stubs }) =>
+        Promise.all([
+          records.apply({ created: twice, updated: [], deleted: [] }),
+          stubs.put([{ key: 'b', payload: '{}' }], 0),
+          events.append(utf8('half'), 0),
+        ]),
+      )
+      await expect(write).rejects.toThrow()
+      expect(await texts(did)).toEqual([])
+      expect(await open().read(did, ({ stubs }) => stubs.list(10))).toEqual([])
+    })
+  })
+
+  describe('signing keys', () => {
+    it('are made once for each actor, and sign', async () => {
+      const [one, other] = [await newActor(open()), await newActor(open())]
+      const [first, ...others] = await Promise.all([1, 2, 3].map(() => open().signingKey(one)))
+      expect(new Set([first, ...others].map((key) => key?.did())).size).toBe(1)
+      expect((await open().signingKey(other)).did()).not.toBe(first?.did())
+      expect(parseDidKey(first!.did()).jwtAlg).toBe(P256_JWT_ALG)
+      const signature = await first!.sign(utf8('text'))
+      expect(await verifySignature(first!.did(), utf8('text'), signature)).toBe(true)
+    })
+  })
+
+  describe('the end of an actor', () => {
+    it('leaves nothing to be found, and nothing for one created anew under the same DID', async () => {
+      const [did, bystander] = [await newActor(open()), await newActor(open())]
+      const [cid, bytes] = await block('content')
+      for (const each of [did, bystander]) {
+        await open().transact(each, async ({ repo, records, events, stubs }) => {
+          const added = new Map([[cid, bytes]])
+          await repo.applyCommit(await head('first', 1), await head('second', 2), {
+            added,
+            removed: [],
+            removedRecords: [],
+          })
+          await records.apply({ created: [entry('a', cid)], updated: [], deleted: [] })
+          await stubs.put([{ key: 'a', payload: '{}' }], 0)
+          await events.append(utf8('one'), 0)
+        })
+      }
+      const key = (await open().signingKey(did)).did()
+      await open().destroy(did)
+      expect(await open().exists(did)).toBe(false)
+      await expect(open().read(did, async () => 1)).rejects.toEqual(NO_REPO)
+      await expect(open().transact(did, async () => 1)).rejects.toEqual(NO_REPO)
+      await open().destroy(did)
+
+      await open().create(did)
+      expect(await contents(open(), did)).toEqual({ head: null, blocks: [], cids: 0, events: [], jobs: [], seq: 0 })
+      expect((await open().signingKey(did)).did()).not.toBe(key)
+      expect(await contents(open(), bystander)).toMatchObject({ cids: 1, seq: 1 })
+    })
+
+    it('waits for work under way, and comes before work that begins later', async () => {
+      const did = await newActor(open())
+      const began = Promise.withResolvers<void>()
+      const mayEnd = Promise.withResolvers<void>()
+      const order: string[] = []
+      const write = open().transact(did, async ({ events }) => {
+        began.resolve()
+        await mayEnd.promise
+        await events.append(utf8('one'), 0)
+        order.push('written')
+      })
+      await began.promise
+      const destroyed = open()
+        .destroy(did)
+        .then(() => order.push('destroyed'))
+      mayEnd.resolve()
+      await Promise.all([write, destroyed])
+      expect(order).toEqual(['written', 'destroyed'])
+      await expect(open().read(did, async () => 1)).rejects.toEqual(NO_REPO)
+    })
+  })
+}
+
+async function contents(actors: Actors, did: ReturnType<typeof newDid>) {
+  return actors.read(did, async ({ repo, records, events, stubs }) => ({
+    head: await repo.findHead(),
+    blocks: await repo.listBlocks('', 10),
+    cids: (await records.findCids([entry('a', '')])).size,
+    events: await events.listAfter(0, 10),
+    jobs: await stubs.list(10),
+    seq: await events.latestSeq(),
+  }))
+}

@@ -1,0 +1,30 @@
+import type { Kysely } from 'kysely'
+import { StratosError, type ActorStores } from 'stratos-core'
+import type { DialectTraits } from './dialect.ts'
+import { SqlEventLog } from './event-log.ts'
+import { SqlJobQueue } from './job-queue.ts'
+import { SqlRecordStore } from './record-store.ts'
+import { SqlRepoStore } from './repo-store.ts'
+import type { ActorTables } from './schema.ts'
+
+/** The stores of one actor over tables that may be the actor's own or everybody's. */
+export function actorStores(db: Kysely<ActorTables>, number: number, traits: DialectTraits): ActorStores {
+  return {
+    repo: new SqlRepoStore(db, number),
+    records: new SqlRecordStore(db, number, traits),
+    events: new SqlEventLog(db, repoFeed(number)),
+    stubs: new SqlJobQueue(db, stubQueue(number)),
+  }
+}
+
+export function repoFeed(number: number): string {
+  return `repo:${number}`
+}
+
+export function stubQueue(number: number): string {
+  return `stubs:${number}`
+}
+
+export function repoNotFound(): StratosError {
+  return new StratosError('RepoNotFound', 'there is no such repo on this service')
+}

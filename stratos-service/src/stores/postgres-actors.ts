@@ -1,0 +1,156 @@
+import type { Keypair } from '@atproto/crypto'
+import type { Kysely } from 'kysely'
+import type { Actors, ActorStores, Did } from 'stratos-core'
+import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
+import { actorStores, repoNotFound } from './actor-stores.ts'
+import { POSTGRES } from './dialect.ts'
+import { SERVICE_SCHEMA } from './postgres-database.ts'
+import { isMissingTable } from './postgres-errors.ts'
+import type { PostgresLayout } from './postgres-layout.ts'
+import { deleteActor, insertActor, Placements, type Placement } from './placements.ts'
+import type { ActorTables, PostgresTables, ServiceTables } from './schema.ts'
+import { inTransaction, inTransactionAfter } from './transaction.ts'
+
+/** How long another instance may go on finding an actor where it was. Writers always look. */
+const PLACEMENT_FRESH_MS = 5_000
+const MAX_KEYS = 10_000
+
+export interface PostgresActorsOptions {
+  /** Without a schema. */
+  readonly db: Kysely<PostgresTables>
+  readonly layout: PostgresLayout
+  readonly nowMs: () => number
+}
+
+/**
+ * Actors in the schemas of a Postgres database. An actor's row in the `actor` table is what writers lock, so that they
+ * take turns on all instances, and none writes to an actor that is being destroyed.
+ */
+export class PostgresActors implements Actors {
+  readonly #db: Kysely<PostgresTables>
+  readonly #layout: PostgresLayout
+  readonly #placements: Placements
+  /** By the actor's number. */
+  readonly #keys = new Map<number, Keypair>()
+
+  constructor({ db, layout, nowMs }: PostgresActorsOptions) {
+    this.#db = db
+    this.#layout = layout
+    this.#placements = new Placements(serviceTables(db), { freshMs: PLACEMENT_FRESH_MS, nowMs })
+  }
+
+  async exists(did: Did): Promise<boolean> {
+    return (await this.#placements.find(did)) !== null
+  }
+
+  async create(did: Did): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      await insertActor(serviceTables(trx), did)
+      await this.#hold(trx, await lockActor(trx, did))
+    })
+  }
+
+  async read<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
+    const placement = await this.#placements.find(did)
+    if (placement === null) throw repoNotFound()
+    if (this.#layout.isOutdated(placement))
+      await this.#inHeldActor(did, async () => this.#placements.forget(did))
+    try {
+      return await work(this.#stores(this.#db, placement.number))
+    } catch (err) {
+      // Destroyed by another instance since we looked.
+      if (!isMissingTable(err)) throw err
+      this.#placements.forget(did)
+      throw repoNotFound()
+    }
+  }
+
+  async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
+    return this.#inHeldActor(did, (trx, number) => work(this.#stores(trx, number)))
+  }
+
+  async signingKey(did: Did): Promise<Keypair> {
+    const placement = await this.#placements.find(did)
+    const known = placement === null ? undefined : this.#keys.get(placement.number)
+    if (known !== undefined) return known
+    const { number, key } = await this.#inHeldActor(did, async (trx, number) => ({
+      number,
+      key: await loadOrCreateKey(this.#tables(trx, number), number),
+    }))
+    // Not before it is durable.
+    if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
+    this.#keys.set(number, key)
+    return key
+  }
+
+  async destroy(did: Did): Promise<void> {
+    const number = await inTransactionAfter(
+      this.#db,
+      (trx) => lockActor(trx, did),
+      async (trx, placement) => {
+        if (placement === null) return null
+        await this.#layout.clear(trx, placement.number)
+        await deleteActor(serviceTables(trx), did)
+        return placement.number
+      },
+    )
+    this.#placements.forget(did)
+    if (number !== null) this.#keys.delete(number)
+  }
+
+  async #inHeldActor<T>(
+    did: Did,
+    work: (trx: Kysely<PostgresTables>, number: number) => Promise<T>,
+  ): Promise<T> {
+    return inTransactionAfter(
+      this.#db,
+      (trx) => lockActor(trx, did),
+      async (trx, placement) => work(trx, await this.#hold(trx, placement)),
+    )
+  }
+
+  /** Takes care that the tables of a locked actor are up to date. */
+  async #hold(trx: Kysely<PostgresTables>, placement: Placement | null): Promise<number> {
+    if (placement === null) throw repoNotFound()
+    if (this.#layout.isOutdated(placement)) {
+      const version = await this.#layout.prepare(trx, placement)
+      await serviceTables(trx)
+        .updateTable('actor')
+        .set({ version })
+        .where('id', '=', placement.number)
+        .execute()
+    }
+    return placement.number
+  }
+
+  #stores(db: Kysely<PostgresTables>, number: number): ActorStores {
+    return actorStores(this.#tables(db, number), number, POSTGRES)
+  }
+
+  #tables(db: Kysely<PostgresTables>, number: number): Kysely<ActorTables> {
+    return db.withSchema(this.#layout.schemaOf(number))
+  }
+}
+
+function serviceTables(db: Kysely<PostgresTables>): Kysely<ServiceTables> {
+  return db.withSchema(SERVICE_SCHEMA)
+}
+
+/** Waits for whoever holds the actor, and holds it until the transaction ends. */
+async function lockActor(trx: Kysely<PostgresTables>, did: Did): Promise<Placement | null> {
+  const row = await serviceTables(trx)
+    .selectFrom('actor')
+    .select(['id', 'version'])
+    .where('did', '=', did)
+    .forUpdate()
+    .executeTakeFirst()
+  return row === undefined ? null : { number: row.id, version: row.version }
+}
+
+async function loadOrCreateKey(db: Kysely<ActorTables>, repo: number): Promise<Keypair> {
+  const row = await db.selectFrom('signing_key').select('key').where('repo', '=', repo).executeTakeFirst()
+  if (row !== undefined) return importP256Keypair(row.key)
+  const created = createP256Keypair()
+  await db.insertInto('signing_key').values({ repo, key: created.export() }).execute()
+  return created
+}

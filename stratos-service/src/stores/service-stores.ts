@@ -1,0 +1,31 @@
+import type { Kysely } from 'kysely'
+import { SqlBacklogStore } from './backlog-store.ts'
+import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
+import { SqlJobQueue } from './job-queue.ts'
+import { CachedMemberships } from './memberships.ts'
+import { OauthSessionStore, OauthStateStore } from './oauth-store.ts'
+import type { ServiceTables } from './schema.ts'
+import { SqlSessionStore } from './session-store.ts'
+
+/** The stores over the tables of the service, wherever those are. */
+export function serviceStores(db: Kysely<ServiceTables>, nowMs: () => number) {
+  const enrollments = new SqlEnrollmentStore(db, nowMs)
+  return {
+    enrollments,
+    memberships: new CachedMemberships(enrollments, nowMs),
+    enrollmentJobs: new SqlJobQueue(db.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE),
+    backlog: new SqlBacklogStore(db),
+    sessions: new SqlSessionStore(db),
+    oauthStates: new OauthStateStore(db, nowMs),
+    oauthSessions: new OauthSessionStore(db),
+
+    async check(): Promise<'ok' | 'failed'> {
+      try {
+        await db.selectFrom('enrollment').select('did').limit(1).execute()
+        return 'ok'
+      } catch {
+        return 'failed'
+      }
+    },
+  }
+}

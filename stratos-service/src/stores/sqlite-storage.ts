@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import type { WriteRate } from 'stratos-core'
+import { KeyedLock } from '../limits/keyed-lock.ts'
+import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
+import type { Logger } from '../logger.ts'
+import { openDataDir } from './data-dir.ts'
+import { SQLITE } from './dialect.ts'
+import { serviceMigrations } from './migrations/service.ts'
+import type { Storage } from './open-storage.ts'
+import { SqlReplayStore } from './replay-store.ts'
+import type { ServiceTables } from './schema.ts'
+import { serviceStores } from './service-stores.ts'
+import { SqliteActors } from './sqlite-actors.ts'
+import { openSqlite } from './sqlite-database.ts'
+
+/** Opens a data directory with a database for the service and one for each actor. No other process may use it then. */
+export async function openSqliteStorage(
+  settings: { readonly dataDir: string; readonly openActors: number },
+  nowMs: () => number,
+  logger: Logger,
+): Promise<Storage> {
+  const dataDir = await openDataDir(settings.dataDir)
+  const file = join(dataDir.path, 'service.sqlite')
+  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200 }
+  const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
+  const actors = new SqliteActors({
+    dataDir: dataDir.path,
+    service: db,
+    maxOpen: settings.openActors,
+    onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),
+    nowMs,
+  })
+  return {
+    ...serviceStores(db, nowMs),
+    actors,
+    replays: new SqlReplayStore(db, nowMs),
+    nonceSecret: null,
+    oauthLock: new KeyedLock(),
+    writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
+    close: async () => {
+      await actors.close()
+      await db.destroy()
+      dataDir.close()
+    },
+  }
+}
