@@ -150,7 +150,7 @@ export default tseslint.config(
   },
   {
     // The test runner belongs to the workspace, not to each package.
-    files: ['**/*.test.ts', '**/tests/**', '*.ts', 'scripts/**'],
+    files: ['**/*.test.ts', '**/tests/**', '*.ts', 'scripts/**', 'stratos-core/src/testing/**'],
     rules: { 'max-lines': 'off', 'import-x/no-extraneous-dependencies': 'off' },
   },
 )

@@ -8,6 +8,7 @@ export default defineConfig({
       '{stratos-*,webapp,test-network,bench}/{src,tests}/**/*.test.ts',
       ...(process.env.STRATOS_TEST_LONG === 'true' ? ['stratos-*/tests/**/*.long.ts'] : []),
     ],
+    globalSetup: ['stratos-service/tests/_util/postgres-setup.ts'],
     // Networks of several processes start in many files; more at a time than processors only makes them slow.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -105,6 +105,7 @@ export type {
   SessionStore,
   SigningKeyResolver,
   StoredRecord,
+  WriteAllowance,
   WriteRate,
   WriteRateLimiter,
 } from './storage/index.ts'

@@ -9,13 +9,24 @@ export interface WriteRate {
   readonly cooldownJitterMs: number
 }
 
+/** What is left of a user's window. */
+export interface WriteAllowance {
+  /** Writes in a whole window. */
+  readonly limit: number
+  readonly windowMs: number
+  readonly remaining: number
+  /** Until the oldest counted write leaves the window. */
+  readonly resetAfterMs: number
+}
+
 /** Keeps users to a `WriteRate`, on all instances together. */
 export interface WriteRateLimiter {
   /**
    * Counts writes against a user's window. Atomic. What does not fit starts a pause in which everything is refused;
    * refused requests are not counted and do not prolong it.
    *
+   * @returns what is left afterwards
    * @throws {RateLimitedError} which says how long the pause lasts
    */
-  charge(did: Did, writes: number): Promise<void>
+  charge(did: Did, writes: number): Promise<WriteAllowance>
 }

@@ -1,8 +1,7 @@
 import { parseDidKey, P256_JWT_ALG, verifySignature } from '@atproto/crypto'
 import { describe, expect, it } from 'vitest'
 import type { Actors, ActorStores } from '../storage/actors.ts'
-import { FULL_SCOPE } from '../access/read-scope.ts'
-import { block, COLLECTION, entry, head, newActor, newDid } from './samples.ts'
+import { block, entry, head, newActor, newDid } from './samples.ts'
 
 const NO_REPO = expect.objectContaining({ code: 'RepoNotFound' })
 const utf8 = (text: string): Uint8Array => Buffer.from(text)
@@ -89,13 +88,12 @@ export function actorsContract(open: () => Actors): void {
 
     it('refuse what comes after their end, from a branch that nobody waited for', async () => {
       const did = await newActor(open())
-      let late: Promise<unknown> = Promise.resolve()
-      const stopped = new Promise<void>((resolve) => setImmediate(resolve))
-      await open().transact(did, async (stores) => {
-        late = stopped.then(() => append('late')(stores))
-        late.catch(() => undefined)
-      })
-      await expect(late).rejects.toThrow()
+      const over = Promise.withResolvers<void>()
+      const late = await open().transact(did, async (stores) => ({
+        outcome: over.promise.then(() => append('late')(stores)),
+      }))
+      over.resolve()
+      await expect(late.outcome).rejects.toThrow()
       expect(await texts(did)).toEqual([])
     })
 
@@ -153,7 +151,14 @@ export function actorsContract(open: () => Actors): void {
       await open().destroy(did)
 
       await open().create(did)
-      expect(await contents(open(), did)).toEqual({ head: null, blocks: [], cids: 0, events: [], jobs: [], seq: 0 })
+      expect(await contents(open(), did)).toEqual({
+        head: null,
+        blocks: [],
+        cids: 0,
+        events: [],
+        jobs: [],
+        seq: 0,
+      })
       expect((await open().signingKey(did)).did()).not.toBe(key)
       expect(await contents(open(), bystander)).toMatchObject({ cids: 1, seq: 1 })
     })

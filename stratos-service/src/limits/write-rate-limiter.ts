@@ -1,5 +1,11 @@
-import { RateLimitedError, type Did, type WriteRate, type WriteRateLimiter } from 'stratos-core'
-import { chargeWrites, NO_WRITES, type WriteRateState } from './write-rate.ts'
+import {
+  RateLimitedError,
+  type Did,
+  type WriteAllowance,
+  type WriteRate,
+  type WriteRateLimiter,
+} from 'stratos-core'
+import { allowanceOf, chargeWrites, NO_WRITES, type WriteRateState } from './write-rate.ts'
 
 const MAX_USERS = 20_000
 
@@ -17,9 +23,10 @@ export class MemoryWriteRateLimiter implements WriteRateLimiter {
     this.#random = random
   }
 
-  async charge(did: Did, writes: number): Promise<void> {
+  async charge(did: Did, writes: number): Promise<WriteAllowance> {
     const before = this.#states.get(did) ?? NO_WRITES
-    const { state, retryAfterMs } = chargeWrites(before, writes, this.#rate, this.#nowMs(), this.#random)
+    const nowMs = this.#nowMs()
+    const { state, retryAfterMs } = chargeWrites(before, writes, this.#rate, nowMs, this.#random)
     this.#states.delete(did)
     this.#states.set(did, state)
     if (this.#states.size > MAX_USERS) {
@@ -27,5 +34,6 @@ export class MemoryWriteRateLimiter implements WriteRateLimiter {
       if (idlest !== undefined) this.#states.delete(idlest)
     }
     if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
+    return allowanceOf(state, this.#rate, nowMs)
   }
 }

@@ -1,4 +1,4 @@
-import type { WriteRate } from 'stratos-core'
+import type { WriteAllowance, WriteRate } from 'stratos-core'
 
 /** What has to be remembered of one user. */
 export interface WriteRateState {
@@ -31,6 +31,18 @@ export function chargeWrites(
     return { state: { recent, pausedUntilMs: nowMs + retryAfterMs }, retryAfterMs }
   }
   return { state: { recent: [...recent, [nowMs, writes]], pausedUntilMs: 0 }, retryAfterMs: null }
+}
+
+/** What a state leaves of the window. */
+export function allowanceOf({ recent }: WriteRateState, rate: WriteRate, nowMs: number): WriteAllowance {
+  const counted = recent.reduce((sum, [, count]) => sum + count, 0)
+  const oldestAtMs = recent[0]?.[0] ?? nowMs
+  return {
+    limit: rate.maxWrites,
+    windowMs: rate.windowMs,
+    remaining: rate.maxWrites - counted,
+    resetAfterMs: Math.max(0, oldestAtMs + rate.windowMs - nowMs),
+  }
 }
 
 /** From when on a state says no more than `NO_WRITES`. */

@@ -82,7 +82,7 @@ export class WriteRecords {
   ): Promise<WriteResult> {
     if (!mayWrite(author, repo).allow)
       throw new StratosError('AuthenticationRequired', 'this is not your repo')
-    await this.#rate.charge(repo, writes.length)
+    const allowance = await this.#rate.charge(repo, writes.length)
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
     const result = await this.#lock.run(repo, async () => {
@@ -94,7 +94,7 @@ export class WriteRecords {
       return result
     })
     if (result.commit !== undefined) this.#stubs?.backlog.wake(repo)
-    return result
+    return { ...result, allowance }
   }
 
   async #commit(
@@ -103,7 +103,7 @@ export class WriteRecords {
     writes: readonly PreparedWrite[],
     options: WriteOptions,
     keypair: Awaited<ReturnType<Actors['signingKey']>>,
-  ): Promise<{ result: WriteResult; tree: RepoTree | null }> {
+  ): Promise<{ result: Omit<WriteResult, 'allowance'>; tree: RepoTree | null }> {
     const head = await stores.repo.findHead()
     if (head === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
     if (options.swapCommit !== undefined && options.swapCommit !== head.cid.toString()) {

@@ -1,5 +1,5 @@
 import type { LexMap } from '@atproto/lex-data'
-import type { AtUri, Nsid, Rkey, Tid } from 'stratos-core'
+import type { AtUri, Nsid, Rkey, Tid, WriteAllowance } from 'stratos-core'
 
 /** One change of one record, as a caller asks for it. */
 export type Write =
@@ -36,6 +36,8 @@ export interface WriteOptions {
 }
 
 export interface WriteResult {
+  /** What the author may still write for now. */
+  readonly allowance: WriteAllowance
   /** Absent if nothing changed, as when deleting a missing record. */
   readonly commit?: { readonly cid: string; readonly rev: Tid }
   /** In the order of the writes; a delete has neither `uri` nor `cid`. */

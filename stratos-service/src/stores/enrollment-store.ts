@@ -1,37 +1,44 @@
-import type { Kysely } from 'kysely'
-import { parseDid, type Boundary, type Did, type Enrollment, type EnrollmentStore } from 'stratos-core'
+import type { Kysely, Selectable } from 'kysely'
+import {
+  parseDid,
+  parseRkey,
+  type Boundary,
+  type Did,
+  type Enrollment,
+  type EnrollmentStore,
+} from 'stratos-core'
+import type { DialectTraits } from './dialect.ts'
 import { encodeEnrollmentEvent, type EnrollmentEvent } from './enrollment-event.ts'
 import { SqlEventLog } from './event-log.ts'
 import { SqlJobQueue } from './job-queue.ts'
 import type { ServiceTables } from './schema.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, together } from './transaction.ts'
 
 export const ENROLLMENT_FEED = 'enrollment'
 export const ENROLLMENT_RECORD_QUEUE = 'enrollment-record'
 
 export class SqlEnrollmentStore implements EnrollmentStore {
   readonly #db: Kysely<ServiceTables>
+  readonly #traits: DialectTraits
   readonly #nowMs: () => number
 
-  constructor(db: Kysely<ServiceTables>, nowMs: () => number) {
+  constructor(db: Kysely<ServiceTables>, traits: DialectTraits, nowMs: () => number) {
     this.#db = db
+    this.#traits = traits
     this.#nowMs = nowMs
   }
 
   async find(did: Did): Promise<Enrollment | null> {
-    return findEnrollment(this.#db, did)
+    return this.#find(this.#db, did)
   }
 
   async list(after: string, limit: number): Promise<Enrollment[]> {
-    const rows = await this.#db
-      .selectFrom('enrollment')
-      .select('did')
-      .where('did', '>', after)
-      .orderBy('did')
+    const rows = await selectEnrollments(this.#db, this.#traits)
+      .where('enrollment.did', '>', after)
+      .orderBy('enrollment.did')
       .limit(limit)
       .execute()
-    const found = await Promise.all(rows.map((row) => this.find(parseDid(row.did))))
-    return found.filter((enrollment) => enrollment !== null)
+    return rows.map(toEnrollment)
   }
 
   async count(): Promise<number> {
@@ -43,71 +50,104 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   }
 
   async enroll(enrollment: Omit<Enrollment, 'epoch' | 'active'>): Promise<Enrollment> {
+    const { did, boundaries } = enrollment
     return inTransaction(this.#db, async (trx) => {
-      const existing = await findEnrollment(trx, enrollment.did)
-      if (existing !== null) return existing
-      await trx
+      const { numInsertedOrUpdatedRows } = await trx
         .insertInto('enrollment')
         .values({
-          did: enrollment.did,
+          did,
           enrolled_at: enrollment.enrolledAt,
           pds_endpoint: enrollment.pdsEndpoint,
           signing_key: enrollment.signingKey,
           rkey: enrollment.enrollmentRkey,
           epoch: 1,
         })
-        .execute()
-      await insertBoundaries(trx, enrollment.did, enrollment.boundaries)
-      await this.#announce(trx, { did: enrollment.did, action: 'enroll', boundaries: enrollment.boundaries })
-      return { ...enrollment, epoch: 1, active: true }
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirstOrThrow()
+      if (numInsertedOrUpdatedRows === 1n) {
+        await together([
+          insertBoundaries(trx, did, boundaries),
+          this.#announce(trx, { did, action: 'enroll', boundaries }),
+        ])
+      }
+      return this.#get(trx, did)
     })
   }
 
   async setBoundaries(did: Did, boundaries: readonly Boundary[]): Promise<Enrollment | null> {
     return inTransaction(this.#db, async (trx) => {
-      const existing = await findEnrollment(trx, did)
-      if (existing === null) return null
-      const epoch = existing.epoch + 1
-      await trx.updateTable('enrollment').set({ epoch }).where('did', '=', did).execute()
-      await trx.deleteFrom('enrollment_boundary').where('did', '=', did).execute()
-      await insertBoundaries(trx, did, boundaries)
-      await this.#announce(trx, { did, action: 'enroll', boundaries })
-      return { ...existing, boundaries: [...boundaries], epoch }
+      // Holds the row: whoever changes the same enrollment waits, and counts on from here.
+      const { numUpdatedRows } = await trx
+        .updateTable('enrollment')
+        .set((eb) => ({ epoch: eb('epoch', '+', 1) }))
+        .where('did', '=', did)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows !== 1n) return null
+      await together([
+        trx.deleteFrom('enrollment_boundary').where('did', '=', did).execute(),
+        insertBoundaries(trx, did, boundaries),
+        this.#announce(trx, { did, action: 'enroll', boundaries }),
+      ])
+      return this.#get(trx, did)
     })
+  }
+
+  async #get(db: Kysely<ServiceTables>, did: Did): Promise<Enrollment> {
+    const found = await this.#find(db, did)
+    if (found === null) throw new Error('an enrollment vanished while it was being changed')
+    return found
+  }
+
+  async #find(db: Kysely<ServiceTables>, did: Did): Promise<Enrollment | null> {
+    const row = await selectEnrollments(db, this.#traits).where('enrollment.did', '=', did).executeTakeFirst()
+    return row === undefined ? null : toEnrollment(row)
   }
 
   /** The event, and the wish that the public record on the PDS says the same. */
   async #announce(trx: Kysely<ServiceTables>, event: EnrollmentEvent): Promise<void> {
     const nowMs = this.#nowMs()
-    await new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(
-      encodeEnrollmentEvent(event),
-      nowMs,
-    )
-    await new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(
-      [{ key: event.did, payload: '{}' }],
-      nowMs,
-    )
+    await together([
+      new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(
+        encodeEnrollmentEvent(event),
+        nowMs,
+      ),
+      new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(
+        [{ key: event.did, payload: '{}' }],
+        nowMs,
+      ),
+    ])
   }
 }
 
-async function findEnrollment(db: Kysely<ServiceTables>, did: Did): Promise<Enrollment | null> {
-  const row = await db.selectFrom('enrollment').selectAll().where('did', '=', did).executeTakeFirst()
-  if (row === undefined) return null
-  const boundaries = await db
-    .selectFrom('enrollment_boundary')
-    .select('boundary')
-    .where('did', '=', did)
-    .orderBy('boundary')
-    .execute()
+/** Enrollments with their boundaries as one text, so that both are of one moment. */
+function selectEnrollments(db: Kysely<ServiceTables>, { joinText }: DialectTraits) {
+  return db
+    .selectFrom('enrollment')
+    .selectAll('enrollment')
+    .select((eb) =>
+      eb
+        .selectFrom('enrollment_boundary')
+        .whereRef('enrollment_boundary.did', '=', 'enrollment.did')
+        .select(({ fn, val }) =>
+          fn.agg<string | null>(joinText, ['enrollment_boundary.boundary', val(' ')]).as('list'),
+        )
+        .as('boundaries'),
+    )
+}
+
+function toEnrollment(
+  row: Selectable<ServiceTables['enrollment']> & { boundaries: string | null },
+): Enrollment {
   return {
-    did,
+    did: parseDid(row.did),
     enrolledAt: row.enrolled_at,
     active: true,
     signingKey: row.signing_key,
-    boundaries: boundaries.map((entry) => entry.boundary as Boundary),
+    // A boundary cannot contain a space: DIDs and boundary names do not.
+    boundaries: row.boundaries === null ? [] : (row.boundaries.split(' ').toSorted() as Boundary[]),
     epoch: row.epoch,
     pdsEndpoint: row.pds_endpoint,
-    enrollmentRkey: row.rkey,
+    enrollmentRkey: parseRkey(row.rkey),
   }
 }
 

@@ -4,6 +4,7 @@ import { StratosError, type WriteRate } from 'stratos-core'
 import type { PostgresSettings } from '../config/postgres.ts'
 import type { Logger } from '../logger.ts'
 import { AdvisoryLock } from './advisory-lock.ts'
+import { POSTGRES } from './dialect.ts'
 import type { Storage } from './open-storage.ts'
 import { PostgresActors } from './postgres-actors.ts'
 import { prepareSchemas, SERVICE_SCHEMA } from './postgres-database.ts'
@@ -45,7 +46,7 @@ export async function openPostgresStorage(
     const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
     const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
     return {
-      ...serviceStores(tables, nowMs),
+      ...serviceStores(tables, POSTGRES, nowMs),
       actors: new PostgresActors({ db: repos, layout, nowMs }),
       replays: new SqlReplayStore(fleetingTables, nowMs),
       nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { SqlBacklogStore } from './backlog-store.ts'
+import type { DialectTraits } from './dialect.ts'
 import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
 import { SqlJobQueue } from './job-queue.ts'
 import { CachedMemberships } from './memberships.ts'
@@ -8,8 +9,8 @@ import type { ServiceTables } from './schema.ts'
 import { SqlSessionStore } from './session-store.ts'
 
 /** The stores over the tables of the service, wherever those are. */
-export function serviceStores(db: Kysely<ServiceTables>, nowMs: () => number) {
-  const enrollments = new SqlEnrollmentStore(db, nowMs)
+export function serviceStores(db: Kysely<ServiceTables>, traits: DialectTraits, nowMs: () => number) {
+  const enrollments = new SqlEnrollmentStore(db, traits, nowMs)
   return {
     enrollments,
     memberships: new CachedMemberships(enrollments, nowMs),

@@ -1,7 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
 import { parseDid, type Did, type SessionKey, type SessionStore } from 'stratos-core'
 import type { ServiceTables } from './schema.ts'
-import { inTransaction } from './transaction.ts'
 
 /** Session keys in the service database, so that every instance sees a registration and a revocation. */
 export class SqlSessionStore implements SessionStore {
@@ -22,34 +21,34 @@ export class SqlSessionStore implements SessionStore {
   }
 
   async register(key: SessionKey, maxPerDid: number): Promise<'registered' | 'in-use'> {
-    return inTransaction(this.#db, async (trx) => {
-      const taken = await trx
-        .selectFrom('session_key')
-        .select('did')
-        .where('jkt', '=', key.jkt)
-        .where('did', '!=', key.did)
-        .where('expires_at_ms', '>', key.createdAtMs)
-        .executeTakeFirst()
-      if (taken !== undefined) return 'in-use'
-      const row = { did: key.did, created_at_ms: key.createdAtMs, expires_at_ms: key.expiresAtMs }
-      await trx
-        .insertInto('session_key')
-        .values({ jkt: key.jkt, ...row })
-        .onConflict((conflict) => conflict.column('jkt').doUpdateSet(row))
-        .execute()
-      const surplus = await trx
-        .selectFrom('session_key')
-        .select('jkt')
-        .where('did', '=', key.did)
-        .orderBy('created_at_ms', 'desc')
-        .limit(1_000)
-        .offset(maxPerDid)
-        .execute()
-      const expired = trx.deleteFrom('session_key').where('expires_at_ms', '<=', key.createdAtMs)
-      await expired.execute()
-      for (const { jkt } of surplus) await trx.deleteFrom('session_key').where('jkt', '=', jkt).execute()
-      return 'registered'
-    })
+    const row = { did: key.did, created_at_ms: key.createdAtMs, expires_at_ms: key.expiresAtMs }
+    const { numInsertedOrUpdatedRows } = await this.#db
+      .insertInto('session_key')
+      .values({ jkt: key.jkt, ...row })
+      .onConflict((conflict) =>
+        conflict
+          .column('jkt')
+          .doUpdateSet(row)
+          .where((eb) =>
+            eb.or([
+              eb('session_key.did', '=', key.did),
+              eb('session_key.expires_at_ms', '<=', key.createdAtMs),
+            ]),
+          ),
+      )
+      .executeTakeFirstOrThrow()
+    if (numInsertedOrUpdatedRows !== 1n) return 'in-use'
+    // On its own, so that of several registrations at the same time the last one sees them all.
+    await this.#db
+      .deleteFrom('session_key')
+      .where((eb) =>
+        eb.or([
+          eb('expires_at_ms', '<=', key.createdAtMs),
+          eb('jkt', 'in', this.#surplus(key.did, maxPerDid)),
+        ]),
+      )
+      .execute()
+    return 'registered'
   }
 
   async delete(jkt: string): Promise<void> {
@@ -72,6 +71,17 @@ export class SqlSessionStore implements SessionStore {
       .orderBy('created_at_ms')
       .execute()
     return rows.map(toSessionKey)
+  }
+
+  #surplus(did: Did, maxPerDid: number) {
+    return this.#db
+      .selectFrom('session_key')
+      .select('jkt')
+      .where('did', '=', did)
+      .orderBy('created_at_ms', 'desc')
+      .orderBy('jkt')
+      .limit(1_000)
+      .offset(maxPerDid)
   }
 }
 

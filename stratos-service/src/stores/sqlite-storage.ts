@@ -31,7 +31,7 @@ export async function openSqliteStorage(
     nowMs,
   })
   return {
-    ...serviceStores(db, nowMs),
+    ...serviceStores(db, SQLITE, nowMs),
     actors,
     replays: new SqlReplayStore(db, nowMs),
     nonceSecret: null,

@@ -1,6 +1,12 @@
 import type { Kysely } from 'kysely'
-import { RateLimitedError, type Did, type WriteRate, type WriteRateLimiter } from 'stratos-core'
-import { chargeWrites, idleAtMs, NO_WRITES, type WriteRateState } from '../limits/write-rate.ts'
+import {
+  RateLimitedError,
+  type Did,
+  type WriteAllowance,
+  type WriteRate,
+  type WriteRateLimiter,
+} from 'stratos-core'
+import { allowanceOf, chargeWrites, idleAtMs, NO_WRITES, type WriteRateState } from '../limits/write-rate.ts'
 import type { ServiceTables } from './schema.ts'
 import { inTransactionAfter } from './transaction.ts'
 
@@ -26,19 +32,20 @@ export class SqlWriteRateLimiter implements WriteRateLimiter {
     this.#random = random
   }
 
-  async charge(did: Did, writes: number): Promise<void> {
+  async charge(did: Did, writes: number): Promise<WriteAllowance> {
     const nowMs = this.#nowMs()
     await this.#sweep(nowMs)
-    const retryAfterMs = await inTransactionAfter(
+    const { state, retryAfterMs } = await inTransactionAfter(
       this.#db,
       (trx) => lock(trx, did),
       async (trx, before) => {
         const outcome = chargeWrites(before, writes, this.#rate, nowMs, this.#random)
         if (outcome.state !== before) await this.#save(trx, did, outcome.state)
-        return outcome.retryAfterMs
+        return outcome
       },
     )
     if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
+    return allowanceOf(state, this.#rate, nowMs)
   }
 
   async #save(trx: Kysely<ServiceTables>, did: Did, state: WriteRateState): Promise<void> {

@@ -23,6 +23,8 @@ export interface Call<V extends Viewer, Params, Input> {
   readonly viewer: V
   readonly params: Params
   readonly input: Input
+  /** For what an answer says besides its body. */
+  readonly setHeader: (name: string, value: string) => void
 }
 
 /** Answers a call with the body of its output, or throws `StratosError`. Translates; decides nothing. */
@@ -79,7 +81,14 @@ export class MethodTable {
         }),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () =>
-          toJson(await handler({ viewer: auth.credentials, params, input })),
+          toJson(
+            await handler({
+              viewer: auth.credentials,
+              params,
+              input,
+              setHeader: (name, value) => res.setHeader(name, value),
+            }),
+          ),
         ),
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.

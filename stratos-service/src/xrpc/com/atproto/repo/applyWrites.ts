@@ -5,6 +5,7 @@ import type { WriteRecords } from '../../../../operations/write-records.ts'
 import type { RecordResult, Write } from '../../../../operations/writes.ts'
 import type { Handler } from '../../../method-table.ts'
 import { findOwnRepo, type HandleLookup } from '../../../own-repo.ts'
+import { setRateLimitHeaders } from '../../../rate-limit-headers.ts'
 import { parseWrite } from './parse-write.ts'
 
 const { applyWrites: alias } = zone.stratos.repo
@@ -23,11 +24,12 @@ export const applyWrites =
     records: Pick<WriteRecords, 'write'>,
     handles: HandleLookup,
   ): Handler<typeof APPLY_WRITES, EnrolledViewer> =>
-  async ({ viewer, input: { body } }) => {
+  async ({ viewer, input: { body }, setHeader }) => {
     const repo = await findOwnRepo(body.repo, viewer, handles)
     const writes = body.writes.map(parseWrite)
     const { validate, swapCommit } = body
-    const { commit, results } = await records.write(viewer, repo, writes, { validate, swapCommit })
+    const { commit, results, allowance } = await records.write(viewer, repo, writes, { validate, swapCommit })
+    setRateLimitHeaders(allowance, setHeader)
     return { commit, results: results.map((result, index) => toResult(writes[index], result)) }
   }
 

@@ -10,7 +10,7 @@ export const getRecord =
     get: ReturnType<typeof publicGetRecord>,
     hydrate: Pick<Hydrate, 'viewerFor'>,
   ): Handler<typeof zone.stratos.repo.getRecord.main, Viewer> =>
-  async ({ viewer: caller, params, input }) => {
+  async ({ viewer: caller, params, ...rest }) => {
     const viewer = params.viewer === undefined ? caller : await hydrate.viewerFor(caller, params.viewer)
-    return get({ viewer, params, input })
+    return get({ viewer, params, ...rest })
   }

@@ -1,0 +1,224 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { FULL_SCOPE, type ReadScope } from '../access/read-scope.ts'
+import { type Did, parseRkey } from '../ids.ts'
+import type { Actors } from '../storage/actors.ts'
+import type { RecordChanges, RecordEntry, RecordListing, RecordStore } from '../storage/record-store.ts'
+import { block, boundary, COLLECTION, entry, head, newActor, OTHER_COLLECTION, tid } from './samples.ts'
+
+const scope = (...names: string[]): ReadScope => ({ kind: 'boundaries', boundaries: names.map(boundary) })
+const NO_CHANGES: RecordChanges = { created: [], updated: [], deleted: [] }
+const ROOT = 'at://did:plc:alice/zone.stratos.feed.post/3jzfcijpj2z2a'
+
+/** What every implementation of `RecordStore` must do. Call it inside `describe`. */
+export function recordStoreContract(open: () => Actors): void {
+  const read = <T>(did: Did, work: (records: RecordStore) => Promise<T>) =>
+    open().read(did, ({ records }) => work(records))
+  const apply = (did: Did, changes: Partial<RecordChanges>) =>
+    open().transact(did, ({ records }) => records.apply({ ...NO_CHANGES, ...changes }))
+
+  /** An actor with records, each of which has a block with its key as content. */
+  async function actorWith(...entries: RecordEntry[]): Promise<Did> {
+    const did = await newActor(open())
+    const blocks = await Promise.all(entries.map(({ rkey }) => block(rkey)))
+    const created = entries.map((each, index) => ({ ...each, cid: blocks[index]![0] }))
+    await open().transact(did, async ({ repo, records }) => {
+      const added = new Map(blocks)
+      const next = await head('second', 2)
+      await records.apply({ ...NO_CHANGES, created })
+      await repo.applyCommit(await head('first', 1), next, { added, removed: [], removedRecords: [] })
+    })
+    return did
+  }
+
+  describe('a record', () => {
+    it('is found with its bytes and its boundaries', async () => {
+      const boundaries = [boundary('a'), boundary('b')]
+      const did = await actorWith(entry('one', '', { boundaries }))
+      const found = await read(did, (records) => records.find(entry('one', ''), FULL_SCOPE))
+      const [cid, bytes] = await block('one')
+      expect({
+        ...found,
+        bytes: Uint8Array.from(found!.bytes),
+        boundaries: found!.boundaries.toSorted(),
+      }).toEqual({ collection: COLLECTION, rkey: 'one', cid, bytes, boundaries })
+    })
+
+    const visibility: [string, readonly string[], ReadScope, boolean][] = [
+      ['everything', [], FULL_SCOPE, true],
+      ['everything, behind a boundary', ['a'], FULL_SCOPE, true],
+      ['its boundary', ['a'], scope('a'), true],
+      ['one of its boundaries', ['a', 'b'], scope('b', 'c'), true],
+      ['other boundaries', ['a', 'b'], scope('c', 'd'), false],
+      ['boundaries, without one itself', [], scope('a'), false],
+      ['nothing', ['a'], scope(), false],
+      ['a boundary that its own begins with', ['ab'], scope('a'), false],
+      ['a boundary that begins with its own', ['a'], scope('ab'), false],
+    ]
+    it.each(visibility)('in a scope of %s', async (_what, names, ofViewer, expected) => {
+      const did = await actorWith(entry('one', '', { boundaries: names.map(boundary), blobs: ['bafkblob'] }))
+      const key = entry('one', '')
+      expect((await read(did, (records) => records.find(key, ofViewer))) !== null).toBe(expected)
+      expect(await read(did, (records) => records.findMany([key], ofViewer))).toHaveLength(expected ? 1 : 0)
+      expect(await read(did, (records) => records.list(listing({ scope: ofViewer })))).toHaveLength(
+        expected ? 1 : 0,
+      )
+      const blobs = await read(did, (records) => records.filterReferencedBlobs(['bafkblob'], ofViewer))
+      expect(blobs.size).toBe(expected ? 1 : 0)
+    })
+
+    it('of another actor is not found', async () => {
+      await actorWith(entry('one', ''))
+      const other = await actorWith()
+      expect(await read(other, (records) => records.find(entry('one', ''), FULL_SCOPE))).toBeNull()
+    })
+
+    it('cannot be created where there is one', async () => {
+      const did = await actorWith(entry('one', '', { boundaries: [boundary('a')] }))
+      await expect(apply(did, { created: [entry('one', 'other', { boundaries: [] })] })).rejects.toThrow()
+      const found = await read(did, (records) => records.find(entry('one', ''), scope('a')))
+      expect(found?.cid).toBe((await block('one'))[0])
+    })
+
+    it('gets the boundaries, blobs and links of its newest version and keeps no other', async () => {
+      const before = {
+        boundaries: [boundary('a')],
+        blobs: ['bafkold'],
+        links: [{ path: 'subject', target: ROOT }],
+      }
+      const did = await actorWith(entry('one', '', before), entry('two', '', before))
+      const after = {
+        boundaries: [boundary('b')],
+        blobs: ['bafknew'],
+        links: [{ path: 'subject', target: 'did:plc:x' }],
+      }
+      const [cid] = await block('one')
+      await apply(did, { updated: [entry('one', cid, { ...after, rev: tid(2) })] })
+      const state = await read(did, async (records) => ({
+        behindOld: await records.list(listing({ scope: scope('a') })),
+        behindNew: await records.list(listing({ scope: scope('b') })),
+        blobs: await records.filterReferencedBlobs(['bafkold', 'bafknew'], scope('b')),
+        links: await records.listLinking(ROOT, FULL_SCOPE, 10),
+      }))
+      expect(state.behindOld.map(({ rkey }) => rkey)).toEqual(['two'])
+      expect(state.behindNew.map(({ rkey }) => rkey)).toEqual(['one'])
+      expect(state.blobs).toEqual(new Set(['bafknew']))
+      expect(state.links).toEqual([{ collection: COLLECTION, rkey: 'two' }])
+    })
+
+    it('takes everything along when it is deleted', async () => {
+      const more = {
+        boundaries: [boundary('a')],
+        blobs: ['bafk'],
+        links: [{ path: 'subject', target: ROOT }],
+      }
+      const did = await actorWith(entry('one', '', more))
+      await apply(did, { deleted: [entry('one', '')] })
+      await apply(did, { created: [entry('one', (await block('one'))[0])] })
+      expect(await read(did, (records) => records.find(entry('one', ''), scope('a')))).toBeNull()
+      expect(await read(did, (records) => records.filterReferencedBlobs(['bafk'], FULL_SCOPE))).toEqual(
+        new Set(),
+      )
+      expect(await read(did, (records) => records.listLinking(ROOT, FULL_SCOPE, 10))).toEqual([])
+    })
+  })
+
+  describe('changes', () => {
+    it('may be hundreds in one, of every kind', async () => {
+      const keys = Array.from({ length: 1_100 }, (_, index) => `k${String(index).padStart(4, '0')}`)
+      const more = { boundaries: [boundary('a'), boundary('b')], blobs: ['bafk'], links: [] }
+      const did = await newActor(open())
+      await apply(did, { created: keys.map((key) => entry(key, 'old', more)) })
+      await apply(did, {
+        created: [entry('fresh', 'new', more)],
+        updated: keys.slice(0, 550).map((key) => entry(key, 'new', more)),
+        deleted: keys.slice(550).map((key) => entry(key, '')),
+      })
+      const cids = await read(did, (records) =>
+        records.findCids(['fresh', ...keys].map((key) => entry(key, ''))),
+      )
+      expect(cids.size).toBe(551)
+      expect(new Set(cids.values())).toEqual(new Set(['new']))
+      expect(cids.get(`${COLLECTION}/fresh`)).toBe('new')
+    })
+
+    it('tell the CIDs of records of different collections apart', async () => {
+      const did = await newActor(open())
+      await apply(did, { created: [entry('one', 'a'), entry('one', 'b', { collection: OTHER_COLLECTION })] })
+      const keys = [entry('one', ''), entry('one', '', { collection: OTHER_COLLECTION }), entry('two', '')]
+      const expected = new Map([
+        [`${COLLECTION}/one`, 'a'],
+        [`${OTHER_COLLECTION}/one`, 'b'],
+      ])
+      expect(await read(did, (records) => records.findCids(keys))).toEqual(expected)
+      expect(await read(did, (records) => records.findCids([]))).toEqual(new Map())
+    })
+  })
+
+  describe('lists', () => {
+    // In the order of their bytes, which is not that of a dictionary.
+    const KEYS = ['-x', '.y', 'B', 'a', 'a-b', 'a1', 'aB', 'ab', '~']
+    let did: Did
+
+    beforeAll(async () => {
+      const behind = (key: string) => ({ boundaries: [boundary(key === 'B' || key === 'ab' ? 'b' : 'a')] })
+      did = await actorWith(
+        ...KEYS.map((key) => entry(key, '', behind(key))).toReversed(),
+        entry('elsewhere', '', { collection: OTHER_COLLECTION }),
+      )
+    })
+    const keysOf = async (more: Partial<RecordListing>) =>
+      (await read(did, (records) => records.list(listing(more)))).map(({ rkey }) => rkey)
+
+    it('have one collection, in the order of the bytes of the keys, either way', async () => {
+      expect(await keysOf({ ascending: true })).toEqual(KEYS)
+      expect(await keysOf({ ascending: false })).toEqual(KEYS.toReversed())
+    })
+
+    it('continue after any key, and are never longer than asked', async () => {
+      for (const [index, key] of KEYS.entries()) {
+        const after = parseRkey(key)
+        expect(await keysOf({ ascending: true, after, limit: 2 })).toEqual(KEYS.slice(index + 1, index + 3))
+        expect(await keysOf({ ascending: false, after })).toEqual(KEYS.slice(0, index).toReversed())
+      }
+    })
+
+    it('fill a page with what the viewer may see', async () => {
+      expect(await keysOf({ scope: scope('b'), limit: 2, ascending: true })).toEqual(['B', 'ab'])
+      expect(await keysOf({ scope: scope('c') })).toEqual([])
+    })
+
+    it('of several keys hold each that is visible once', async () => {
+      const wanted = ['B', 'a', 'missing'].map((key) => entry(key, ''))
+      const found = await read(did, (records) => records.findMany(wanted, FULL_SCOPE))
+      expect(found.map(({ rkey }) => rkey).toSorted()).toEqual(['B', 'a'])
+      expect(await read(did, (records) => records.findMany(wanted, scope('b')))).toHaveLength(1)
+      expect(await read(did, (records) => records.findMany([], FULL_SCOPE))).toEqual([])
+    })
+  })
+
+  describe('links', () => {
+    it('lead from what is pointed at to each record once that the viewer may see', async () => {
+      const links = [
+        { path: 'reply.parent.uri', target: ROOT },
+        { path: 'reply.root.uri', target: ROOT },
+      ]
+      const did = await actorWith(
+        entry('b', '', { links, boundaries: [boundary('a')] }),
+        entry('a', '', { links }),
+        entry('c', '', { links: [{ path: 'subject', target: `${ROOT}x` }] }),
+      )
+      const linking = (ofViewer: ReadScope, limit = 10) =>
+        read(did, async (records) =>
+          (await records.listLinking(ROOT, ofViewer, limit)).map(({ rkey }) => rkey),
+        )
+      expect(await linking(FULL_SCOPE)).toEqual(['a', 'b'])
+      expect(await linking(FULL_SCOPE, 1)).toEqual(['a'])
+      expect(await linking(scope('a'))).toEqual(['b'])
+      expect(await linking(scope())).toEqual([])
+    })
+  })
+}
+
+function listing(more: Partial<RecordListing> = {}): RecordListing {
+  return { collection: COLLECTION, scope: FULL_SCOPE, limit: 100, ascending: true, ...more }
+}

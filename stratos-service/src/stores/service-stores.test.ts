@@ -1,0 +1,38 @@
+import {
+  backlogStoreContract,
+  enrollmentStoreContract,
+  replayStoreContract,
+  sessionStoreContract,
+  writeRateContract,
+} from 'stratos-core/testing'
+import type { WriteRate } from 'stratos-core'
+import { beforeAll } from 'vitest'
+import { describeEachDatabase, type Database } from '../../tests/_util/databases.ts'
+import type { Storage } from './open-storage.ts'
+
+/** As many instances as the database allows. */
+function useInstances(database: () => Database): () => readonly Storage[] {
+  let instances: readonly Storage[] = []
+  beforeAll(async () => {
+    const { kind, storage, open } = database()
+    instances = kind === 'sqlite' ? [storage] : [storage, await open(), await open()]
+  })
+  return () => instances
+}
+
+describeEachDatabase('EnrollmentStore', (database) =>
+  enrollmentStoreContract(() => {
+    const { enrollments, enrollmentJobs } = database().storage
+    return { store: enrollments, jobs: enrollmentJobs }
+  }),
+)
+describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))
+describeEachDatabase('BacklogStore', (database) => backlogStoreContract(() => database().storage.backlog))
+describeEachDatabase('ReplayStore', (database) => {
+  const instances = useInstances(database)
+  replayStoreContract(() => instances().map(({ replays }) => replays), Date.now)
+})
+describeEachDatabase('WriteRateLimiter', (database) => {
+  const instances = useInstances(database)
+  writeRateContract((rate, nowMs, random) => limitersOf(instances(), rate, nowMs, random))
+})
