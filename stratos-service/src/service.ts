@@ -19,6 +19,7 @@ import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from '.
 import { oauthRoutes } from './oauth/routes.ts'
 import { Enrollments } from './operations/enrollments.ts'
 import { Hydrate } from './operations/hydrate.ts'
+import { PdsJobs } from './operations/pds-jobs.ts'
 import { PrepareWrites } from './operations/prepare-writes.ts'
 import { ReadRecords } from './operations/read-records.ts'
 import { WriteRecords } from './operations/write-records.ts'
@@ -145,6 +146,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     reads,
     hydrate: new Hydrate({ records: reads, memberships }),
     enrollments,
+    jobs: new PdsJobs({ actors, enrollments: storage.enrollments, records: storage.enrollmentJobs }),
     sessions,
     handles,
     boundaries: service.boundaries,

@@ -3,6 +3,7 @@ import { admin, anyViewer, enrolledUser, keyHolder, open, sessionHolder } from '
 import type { SessionKeys } from '../auth/session-key.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
+import type { PdsJobs } from '../operations/pds-jobs.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
@@ -13,6 +14,7 @@ import { listRecords } from './com/atproto/repo/listRecords.ts'
 import { putRecord } from './com/atproto/repo/putRecord.ts'
 import type { MethodTable } from './method-table.ts'
 import type { HandleLookup } from './own-repo.ts'
+import { listJobs } from './zone/stratos/admin/listJobs.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
 import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
@@ -27,6 +29,7 @@ export interface RouteParts {
   readonly reads: ReadRecords
   readonly hydrate: Hydrate
   readonly enrollments: Enrollments
+  readonly jobs: PdsJobs
   readonly sessions: SessionKeys
   readonly handles: HandleLookup
   readonly boundaries: ReadonlySet<string>
@@ -37,7 +40,7 @@ const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
 
 /** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
 export function addRoutes(table: MethodTable, parts: RouteParts): void {
-  const { writes, reads, hydrate, enrollments, sessions, handles, boundaries } = parts
+  const { writes, reads, hydrate, enrollments, jobs, sessions, handles, boundaries } = parts
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)
@@ -68,5 +71,6 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.server.createSession, keyHolder, createSession(sessions))
   table.add(zone.stratos.server.deleteSession, sessionHolder, deleteSession(sessions))
 
+  table.add(zone.stratos.admin.listJobs, admin, listJobs(jobs))
   table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(enrollments))
 }
