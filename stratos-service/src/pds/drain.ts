@@ -4,41 +4,57 @@ import { PdsRefusedError } from './pds-accounts.ts'
 
 const PAGE = 50
 
+/** Ways to one queue, each for one short piece of work; nothing spans a request to the PDS. */
+export interface QueueAccess {
+  read<T>(work: (queue: JobQueue) => Promise<T>): Promise<T>
+  transact<T>(work: (queue: JobQueue) => Promise<T>): Promise<T>
+}
+
 export interface DrainResult {
   /** When to come back; null when nothing is left to do. */
   readonly nextAttemptAtMs: number | null
 }
 
 /**
- * Runs the jobs of one queue, oldest first, until it is dry or the oldest one has to wait. A refusal by the PDS sets the
- * job aside; any other failure stops the queue, so that nothing overtakes.
+ * Runs a page of jobs of one queue, oldest first, up to one that has to wait. A refusal by the PDS sets the job aside; any
+ * other failure stops the queue, so that nothing overtakes.
  *
- * @param access gives the queue for one short piece of work at a time; no transaction spans a request to the PDS
+ * What became of the page is written down in one transaction at its end: a crash before that repeats requests which can be
+ * repeated, where a transaction for each job would cost more than the job.
  */
-export async function drainInOrder(
-  access: <T>(work: (queue: JobQueue) => Promise<T>) => Promise<T>,
+export async function drainPage(
+  access: QueueAccess,
   run: (job: Job) => Promise<void>,
   context: { nowMs: () => number; onFailure: (job: Job, err: unknown) => void },
 ): Promise<DrainResult> {
-  for (;;) {
-    const jobs = await access((queue) => queue.list(PAGE))
-    if (jobs.length === 0) return { nextAttemptAtMs: null }
-    for (const job of jobs) {
-      if (job.nextAttemptAtMs > context.nowMs()) return { nextAttemptAtMs: job.nextAttemptAtMs }
-      try {
-        await run(job)
-      } catch (err) {
-        context.onFailure(job, err)
-        const reason = err instanceof Error ? err.message : String(err)
-        if (err instanceof PdsRefusedError) {
-          await access((queue) => queue.giveUp(job, reason))
-          continue
-        }
-        const nextAttemptAtMs = context.nowMs() + backOffMs(job.attempts + 1)
-        await access((queue) => queue.retry(job, nextAttemptAtMs, reason))
-        return { nextAttemptAtMs }
+  const jobs = await access.read((queue) => queue.list(PAGE))
+  const outcomes: ((queue: JobQueue) => Promise<void>)[] = []
+  let nextAttemptAtMs = jobs.length === PAGE ? context.nowMs() : null
+  for (const job of jobs) {
+    if (job.nextAttemptAtMs > context.nowMs()) {
+      nextAttemptAtMs = job.nextAttemptAtMs
+      break
+    }
+    try {
+      await run(job)
+      outcomes.push((queue) => queue.finish(job))
+    } catch (err) {
+      context.onFailure(job, err)
+      const reason = err instanceof Error ? err.message : String(err)
+      if (err instanceof PdsRefusedError) {
+        outcomes.push((queue) => queue.giveUp(job, reason))
+        continue
       }
-      await access((queue) => queue.finish(job))
+      const laterMs = context.nowMs() + backOffMs(job.attempts + 1)
+      outcomes.push((queue) => queue.retry(job, laterMs, reason))
+      nextAttemptAtMs = laterMs
+      break
     }
   }
+  if (outcomes.length > 0) {
+    await access.transact(async (queue) => {
+      for (const write of outcomes) await write(queue)
+    })
+  }
+  return { nextAttemptAtMs }
 }

@@ -28,6 +28,7 @@ export class EnrollmentRecords {
       attestation,
       createdAt: enrolledAt,
     })
-    await this.#pds.putRecord(did, COLLECTION, parseRkey(enrollment.enrollmentRkey), record)
+    const account = await this.#pds.open(did)
+    await account.putRecord(COLLECTION, parseRkey(enrollment.enrollmentRkey), record)
   }
 }

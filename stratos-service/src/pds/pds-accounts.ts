@@ -1,4 +1,4 @@
-import type { NodeOAuthClient } from '@atproto/oauth-client-node'
+import type { NodeOAuthClient, OAuthSession } from '@atproto/oauth-client-node'
 import { StratosError, type Did, type Nsid, type Rkey } from 'stratos-core'
 import type { LexMap } from '@atproto/lex-data'
 import { lexStringify } from '@atproto/lex-json'
@@ -10,12 +10,7 @@ export class PdsRefusedError extends Error {
   override name = 'PdsRefusedError'
 }
 
-/**
- * The public repos of enrolled users, through the OAuth session each of them granted to this service.
- *
- * Every method throws `PdsRefusedError` when the PDS says that the request itself is wrong, and `StratosError`
- * `PdsUnreachable` when it may work later: no session, no connection, a 5xx or a 429.
- */
+/** The public repos of enrolled users, through the OAuth session each of them granted to this service. */
 export class PdsAccounts {
   readonly #oauth: Pick<NodeOAuthClient, 'restore'>
 
@@ -23,17 +18,42 @@ export class PdsAccounts {
     this.#oauth = oauth
   }
 
-  async putRecord(did: Did, collection: Nsid, rkey: Rkey, record: LexMap): Promise<void> {
-    await this.#call(did, 'com.atproto.repo.putRecord', { repo: did, collection, rkey, record })
+  /** @throws {StratosError} `PdsUnreachable` if there is no session, or none that can be refreshed now */
+  async open(did: Did): Promise<PdsAccount> {
+    try {
+      return new PdsAccount(did, await this.#oauth.restore(did))
+    } catch (cause) {
+      throw new StratosError('PdsUnreachable', 'there is no usable session with the PDS', { cause })
+    }
+  }
+}
+
+/**
+ * One user's public repo.
+ *
+ * Every method throws `PdsRefusedError` when the PDS says that the request itself is wrong, and `StratosError`
+ * `PdsUnreachable` when it may work later: no connection, a 5xx or a 429, or a session that has ended.
+ */
+export class PdsAccount {
+  readonly did: Did
+  readonly #session: Pick<OAuthSession, 'fetchHandler'>
+
+  constructor(did: Did, session: Pick<OAuthSession, 'fetchHandler'>) {
+    this.did = did
+    this.#session = session
+  }
+
+  async putRecord(collection: Nsid, rkey: Rkey, record: LexMap): Promise<void> {
+    await this.#call('com.atproto.repo.putRecord', { repo: this.did, collection, rkey, record })
   }
 
   /** Succeeds when there is no such record. */
-  async deleteRecord(did: Did, collection: Nsid, rkey: Rkey): Promise<void> {
-    await this.#call(did, 'com.atproto.repo.deleteRecord', { repo: did, collection, rkey })
+  async deleteRecord(collection: Nsid, rkey: Rkey): Promise<void> {
+    await this.#call('com.atproto.repo.deleteRecord', { repo: this.did, collection, rkey })
   }
 
-  async #call(did: Did, method: string, body: LexMap): Promise<void> {
-    const response = await this.#send(did, method, lexStringify(body))
+  async #call(method: string, body: LexMap): Promise<void> {
+    const response = await this.#send(method, lexStringify(body))
     if (response.ok) {
       await response.body?.cancel()
       return
@@ -44,10 +64,9 @@ export class PdsAccounts {
     throw new PdsRefusedError(reason)
   }
 
-  async #send(did: Did, method: string, body: string): Promise<Response> {
+  async #send(method: string, body: string): Promise<Response> {
     try {
-      const session = await this.#oauth.restore(did)
-      return await session.fetchHandler(`/xrpc/${method}`, {
+      return await this.#session.fetchHandler(`/xrpc/${method}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body,

@@ -9,8 +9,8 @@ import {
   type Job,
 } from 'stratos-core'
 import type { Logger } from '../logger.ts'
-import { drainInOrder } from './drain.ts'
-import type { PdsAccounts } from './pds-accounts.ts'
+import { drainPage, type DrainResult, type QueueAccess } from './drain.ts'
+import type { PdsAccount, PdsAccounts } from './pds-accounts.ts'
 import { Semaphore } from '../limits/semaphore.ts'
 import { WakeUps } from './wake-ups.ts'
 
@@ -28,7 +28,7 @@ export class StubWriter {
   readonly #actors: Pick<Actors, 'read' | 'transact'>
   readonly #backlog: BacklogStore
   readonly #enrollments: Pick<EnrollmentStore, 'find'>
-  readonly #pds: PdsAccounts
+  readonly #pds: Pick<PdsAccounts, 'open'>
   /** `did#fragment`, as stubs name the service. */
   readonly #service: string
   readonly #logger: Logger
@@ -43,7 +43,7 @@ export class StubWriter {
     actors: Pick<Actors, 'read' | 'transact'>
     backlog: BacklogStore
     enrollments: Pick<EnrollmentStore, 'find'>
-    pds: PdsAccounts
+    pds: Pick<PdsAccounts, 'open'>
     service: string
     logger: Logger
     nowMs: () => number
@@ -79,25 +79,33 @@ export class StubWriter {
     void this.#wakeUps.wake(did)
   }
 
+  /** A page at a time: whoever has much to write takes turns with the others for the PDS's attention. */
   async #drain(did: Did): Promise<number | null> {
     try {
       const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
-      const { nextAttemptAtMs } = await this.#slot(pds, () =>
-        drainInOrder(
-          (work) => this.#actors.transact(did, (stores) => work(stores.stubs)),
-          (job) => this.#carryOut(did, job),
-          {
-            nowMs: this.#nowMs,
-            onFailure: (job, err) =>
-              this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
-          },
-        ),
-      )
+      const { nextAttemptAtMs } = await this.#slot(pds, () => this.#drainPage(did))
       return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
     } catch (err) {
       this.#logger.error({ did, err }, 'stub queue cannot be drained')
       return this.#nowMs() + IDLE_MS
     }
+  }
+
+  async #drainPage(did: Did): Promise<DrainResult> {
+    let account: PdsAccount | null = null
+    const carryOut = async (job: Job): Promise<void> => {
+      account ??= await this.#pds.open(did)
+      await this.#carryOut(account, job)
+    }
+    const access: QueueAccess = {
+      read: (work) => this.#actors.read(did, (stores) => work(stores.stubs)),
+      transact: (work) => this.#actors.transact(did, (stores) => work(stores.stubs)),
+    }
+    return drainPage(access, carryOut, {
+      nowMs: this.#nowMs,
+      onFailure: (job, err) =>
+        this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
+    })
   }
 
   /** A busy actor stays marked, so that its writes need not be preceded by one to the backlog. */
@@ -111,19 +119,19 @@ export class StubWriter {
     return null
   }
 
-  async #carryOut(did: Did, job: Job): Promise<void> {
-    const uri = `at://${did}/${job.key}`
+  async #carryOut(account: PdsAccount, job: Job): Promise<void> {
+    const uri = `at://${account.did}/${job.key}`
     const { collection, rkey } = parseAtUri(uri)
     const stub = JSON.parse(job.payload) as StubJob
-    if (stub.action === 'delete') return this.#pds.deleteRecord(did, collection, rkey)
+    if (stub.action === 'delete') return account.deleteRecord(collection, rkey)
     const { cid, createdAt } = stub
     const subject = {
-      uri: formatAtUri({ did, collection, rkey }),
+      uri: formatAtUri({ did: account.did, collection, rkey }),
       cid,
       service: this.#service,
       nowIso: createdAt,
     }
-    await this.#pds.putRecord(did, collection, rkey, buildStub({ $type: collection, createdAt }, subject))
+    await account.putRecord(collection, rkey, buildStub({ $type: collection, createdAt }, subject))
   }
 
   async #slot<T>(pds: string, work: () => Promise<T>): Promise<T> {
