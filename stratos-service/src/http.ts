@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express'
 import type { Logger } from './logger.ts'
 
@@ -59,7 +59,7 @@ const ACCEPTABLE_ID = /^[A-Za-z0-9._-]{1,64}$/
 
 const requestId: RequestHandler = (req, res, next) => {
   const given = req.headers['x-request-id']
-  const id = typeof given === 'string' && ACCEPTABLE_ID.test(given) ? given : randomBytes(8).toString('hex')
+  const id = typeof given === 'string' && ACCEPTABLE_ID.test(given) ? given : randomUUID()
   res.setHeader('X-Request-Id', id)
   next()
 }
