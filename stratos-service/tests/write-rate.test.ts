@@ -33,7 +33,9 @@ it('tells writers what they have left, counts every write of a batch, and asks t
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(50)
   expect(refused.headers['ratelimit-remaining']).toBe('0')
   expect((await create()).status).toBe(429)
-  const { body } = await alice.call('GET', 'com.atproto.repo.listRecords', { params: { repo: did, collection: POST } })
+  const { body } = await alice.call('GET', 'com.atproto.repo.listRecords', {
+    params: { repo: did, collection: POST },
+  })
   expect(body.records).toHaveLength(4)
 
   const bob = await ProofClient.signIn(net, accountOf(net, 'bob'))

@@ -9,6 +9,7 @@ export function formatBanner(network: Network): string {
     ['PDS', network.pdsUrl],
     ['PLC directory', network.plcUrl],
     ['admin password', network.adminPassword],
+    ...(network.postgresUrl === null ? [] : [['Postgres', network.postgresUrl]]),
     ['service log', `${network.directory}/service/service.log`],
   ]
   const accounts = network.accounts.map((account) => [

@@ -7,6 +7,8 @@ describe('the command line', () => {
       help: false,
       portBase: undefined,
       dataDir: undefined,
+      storage: 'sqlite',
+      layout: undefined,
       webapp: true,
       enrolled: false,
       json: false,
@@ -15,10 +17,13 @@ describe('the command line', () => {
   })
 
   it('takes every option', () => {
-    const line = '--port-base 4100 --data-dir d --storage sqlite --no-webapp --enrolled --json --verbose'
+    const line =
+      '--port-base 4100 --data-dir d --storage postgres --layout shared --no-webapp --enrolled --json --verbose'
     expect(parseCliOptions(line.split(' '))).toMatchObject({
       portBase: 4100,
       dataDir: 'd',
+      storage: 'postgres',
+      layout: 'shared',
       webapp: false,
       enrolled: true,
       json: true,
@@ -27,8 +32,9 @@ describe('the command line', () => {
   })
 
   it.each([
-    ['--storage postgres', /not available yet/],
     ['--storage oracle', /sqlite or postgres/],
+    ['--storage postgres --layout flat', /schema or shared/],
+    ['--layout shared', /needs --storage postgres/],
     ['--port-base 80', /1024 to 65532/],
     ['--port-base 0x1000', /1024 to 65532/],
     ['--port-base 65533', /1024 to 65532/],
@@ -44,6 +50,7 @@ describe('the command line', () => {
       'port-base',
       'data-dir',
       'storage',
+      'layout',
       'no-webapp',
       'enrolled',
       'json',

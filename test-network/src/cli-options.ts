@@ -10,7 +10,10 @@ Usage: npm start -- [options]
   --data-dir DIR    keep everything in DIR, to go on with it next time on the same ports;
                     the PLC directory keeps a journal of its operations there
                     (default: a temporary directory that is removed at the end)
-  --storage NAME    database of the service: sqlite (default) or postgres
+  --storage NAME    database of the service: sqlite (default) or postgres, a server of its own
+                    that keeps its data in DIR as well
+  --layout NAME     how the actors lie in a postgres database: schema (default), a schema for
+                    each of them, or shared, one schema for all
   --no-webapp       leave out the web app
   --enrolled        enroll the three accounts: alice and bob get the boundaries general
                     and writers, carol gets other
@@ -24,6 +27,8 @@ export interface CliOptions {
   readonly help: boolean
   readonly portBase: number | undefined
   readonly dataDir: string | undefined
+  readonly storage: 'sqlite' | 'postgres'
+  readonly layout: 'schema' | 'shared' | undefined
   readonly webapp: boolean
   readonly enrolled: boolean
   readonly json: boolean
@@ -38,13 +43,17 @@ export class UsageError extends Error {
 /** @throws {UsageError} */
 export function parseCliOptions(args: readonly string[]): CliOptions {
   const values = parse(args)
-  if (values.storage === 'postgres') throw new UsageError('--storage postgres is not available yet')
-  if (values.storage !== 'sqlite')
-    throw new UsageError(`--storage must be sqlite or postgres, not ${values.storage}`)
+  const storage = oneOf('--storage', values.storage, ['sqlite', 'postgres'])
+  const layout =
+    values.layout === undefined ? undefined : oneOf('--layout', values.layout, ['schema', 'shared'])
+  if (layout !== undefined && storage !== 'postgres')
+    throw new UsageError('--layout needs --storage postgres')
   return {
     help: values.help,
     portBase: parsePortBase(values['port-base']),
     dataDir: values['data-dir'],
+    storage,
+    layout,
     webapp: !values['no-webapp'],
     enrolled: values.enrolled,
     json: values.json,
@@ -60,6 +69,7 @@ function parse(args: readonly string[]) {
         'port-base': { type: 'string' },
         'data-dir': { type: 'string' },
         storage: { type: 'string', default: 'sqlite' },
+        layout: { type: 'string' },
         'no-webapp': { type: 'boolean', default: false },
         enrolled: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -71,6 +81,12 @@ function parse(args: readonly string[]) {
     if (err instanceof TypeError) throw new UsageError(err.message, { cause: err })
     throw err
   }
+}
+
+function oneOf<const T extends string>(name: string, given: string, allowed: readonly T[]): T {
+  const found = allowed.find((value) => value === given)
+  if (found === undefined) throw new UsageError(`${name} must be ${allowed.join(' or ')}, not ${given}`)
+  return found
 }
 
 function parsePortBase(raw: string | undefined): number | undefined {

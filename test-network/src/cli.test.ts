@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { answersOk, waitUntil } from './wait-until.ts'
 
@@ -15,6 +16,7 @@ interface Ready {
   serviceDid: string
   webappUrl: string | null
   adminPassword: string
+  postgresUrl: string | null
   accounts: {
     handle: string
     did: string
@@ -108,6 +110,25 @@ const health = ({ plcUrl, pdsUrl, serviceUrl }: Ready): string[] => [
   `${serviceUrl}/ready`,
 ]
 
+async function connect(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  try {
+    await client.connect()
+  } finally {
+    await client.end()
+  }
+}
+
+async function isClosed(url: string): Promise<boolean> {
+  try {
+    await connect(url)
+    return false
+  } catch (err) {
+    // Until it is down it says that it is going down.
+    return err instanceof Error && err.message.includes('ECONNREFUSED')
+  }
+}
+
 describe('the command', { timeout: 90_000 }, () => {
   it('prints one line when all is ready, and ends with 0 and without remains on SIGTERM', async () => {
     const { child, ready, stdout, stderr } = await start()
@@ -119,9 +140,11 @@ describe('the command', { timeout: 90_000 }, () => {
       'serviceDid',
       'webappUrl',
       'adminPassword',
+      'postgresUrl',
       'accounts',
     ])
     expect(ready.webappUrl).toBeNull()
+    expect(ready.postgresUrl).toBeNull()
     expect(ready.serviceDid).toBe(`did:web:${new URL(ready.serviceUrl).host.replace(':', '%3A')}`)
     expect(ready.accounts.map(({ handle, enrolled }) => [handle, enrolled])).toEqual([
       ['alice.test', false],
@@ -166,6 +189,29 @@ describe('the command', { timeout: 90_000 }, () => {
     expect(await end(second.child, 'SIGTERM')).toBe(0)
   })
 
+  it('keeps a Postgres database in its directory as well, and ends it with the rest', async () => {
+    const dataDir = join(scratch, 'kept')
+    chmodSync(scratch, 0o711)
+    const first = await start(
+      '--enrolled',
+      '--storage',
+      'postgres',
+      '--layout',
+      'shared',
+      '--data-dir',
+      dataDir,
+    )
+    process.kill(-first.child.pid!, 'SIGINT')
+    expect((await once(first.child, 'close'))[0]).toBe(0)
+    expect(first.stderr.join('\n')).not.toMatch(/by itself|warn|error/)
+    await expect(connect(first.ready.postgresUrl!)).rejects.toThrow(/ECONNREFUSED/)
+
+    const second = await start('--storage', 'postgres', '--layout', 'shared', '--data-dir', dataDir)
+    expect(second.ready.accounts.map(({ enrolled }) => enrolled)).toEqual([true, true, true])
+    await end(second.child, 'SIGKILL')
+    await waitUntil('the end of Postgres', () => isClosed(second.ready.postgresUrl!), 15_000)
+  })
+
   it('ends with 0 on a Ctrl-C, which reaches every process of the group', async () => {
     const { child, stderr } = await start()
     process.kill(-child.pid!, 'SIGINT')
@@ -190,7 +236,7 @@ describe('the command', { timeout: 90_000 }, () => {
   })
 
   it('ends with 2 on a mistake in the command line', async () => {
-    const child = launch('--storage', 'postgres')
+    const child = launch('--storage', 'oracle')
     const [code] = await once(child, 'close')
     expect(code).toBe(2)
   })

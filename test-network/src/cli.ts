@@ -37,6 +37,8 @@ async function run(options: CliOptions): Promise<number> {
     const network = await startNetwork({
       ...ports,
       dataDir: options.dataDir,
+      storage: options.storage,
+      layout: options.layout,
       webapp: options.webapp,
       enrolled: options.enrolled,
       minLogLevel: options.verbose ? 0 : 40,

@@ -1,16 +1,20 @@
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { CAST, type Account } from './accounts.ts'
 import { enroll, refreshAccount, setBoundaries, type EnrollmentSite } from './enrollment.ts'
 import { openPlace, type NetworkPlace, type PlaceOptions } from './network-place.ts'
 import { startPlcAndPds, type PlcAndPds } from './plc-and-pds.ts'
+import { startPostgres } from './postgres.ts'
 import { formatServiceLine } from './service-log.ts'
 import { ServiceProcess } from './service-process.ts'
 import { startWebServer } from './web-server.ts'
 import { buildWebapp } from './webapp-build.ts'
 
 export interface NetworkOptions extends PlaceOptions {
-  /** Database of the service. */
-  readonly storage?: 'sqlite'
+  /** Database of the service; default SQLite. Postgres is a server of its own in the network's directory. */
+  readonly storage?: 'sqlite' | 'postgres'
+  /** How actors are spread over the schemas of a Postgres database; default: a schema for each. */
+  readonly layout?: 'schema' | 'shared'
   /** Serves the web app too, building it when needed; default false. */
   readonly webapp?: boolean
   /** Enrolls alice, bob and carol and gives them their boundaries; default false. */
@@ -32,6 +36,10 @@ export interface Network extends Omit<PlcAndPds, 'ended'> {
   /** null without the web app. */
   readonly webappUrl: string | null
   readonly adminPassword: string
+  /** Connection URL of the service's database; null with SQLite. */
+  readonly postgresUrl: string | null
+  /** The service's settings for its database; none with SQLite. */
+  readonly storageEnv: Readonly<Record<string, string>>
   /** Holds all data; its `service/service.log` is the service's log. */
   readonly directory: string
   /** alice, bob and carol. */
@@ -93,6 +101,9 @@ async function build(
     if (!closing) crash.resolve(how)
   })
 
+  const postgresUrl = options.storage === 'postgres' ? await startDatabase() : null
+  const storageEnv = postgresEnv(postgresUrl, options.layout)
+
   step('starting the service …')
   await place.service.release()
   const service = new ServiceProcess({
@@ -101,7 +112,7 @@ async function build(
     plcUrl: base.plcUrl,
     pdsUrl: base.pdsUrl,
     adminPassword: place.adminPassword,
-    env: options.serviceEnv ?? {},
+    env: { ...storageEnv, ...options.serviceEnv },
     onLine: (line) => {
       const readable = formatServiceLine(line, options.minLogLevel ?? 40)
       if (readable !== null) log(`service: ${readable}`)
@@ -137,6 +148,8 @@ async function build(
     serviceDid: service.did,
     webappUrl,
     adminPassword,
+    postgresUrl,
+    storageEnv,
     directory,
     accounts,
     service,
@@ -172,4 +185,25 @@ async function build(
   }
   options.signal?.throwIfAborted()
   return network
+
+  async function startDatabase(): Promise<string> {
+    step('starting Postgres …')
+    // As root, it runs under another account, which must be able to get to its directory.
+    chmodSync(place.directory, 0o711)
+    const postgres = await startPostgres({ directory: join(place.directory, 'postgres') })
+    parts.push(() => postgres.close())
+    void postgres.ended.then((how) => {
+      if (!closing) crash.resolve(how)
+    })
+    return postgres.createDatabase('stratos')
+  }
+}
+
+function postgresEnv(url: string | null, layout: NetworkOptions['layout']): Record<string, string> {
+  if (url === null) return {}
+  return {
+    STORAGE_BACKEND: 'postgres',
+    STRATOS_POSTGRES_URL: url,
+    ...(layout === undefined ? {} : { STRATOS_PG_LAYOUT: layout }),
+  }
 }

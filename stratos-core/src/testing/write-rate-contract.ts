@@ -3,23 +3,20 @@ import type { Did } from '../ids.ts'
 import type { WriteRate, WriteRateLimiter } from '../storage/write-rate-limiter.ts'
 import { newDid } from './samples.ts'
 
-const RATE: WriteRate = { maxWrites: 10, windowMs: 1_000, cooldownMs: 100, cooldownJitterMs: 50 }
+const RATE: WriteRate = { maxWrites: 10, windowMs: 1_000, cooldownMs: 100, cooldownJitterMs: 0 }
 
 /**
  * What every implementation of `WriteRateLimiter` must do. Call it inside `describe`.
  *
- * @param open a limiter, or several that share what they count, with this rate, clock and source of chance
+ * @param open a limiter with this rate, or several that share what they count, as instances of a service do
+ * @param clock the clock that they have, which the tests move
  */
 export function writeRateContract(
-  open: (rate: WriteRate, nowMs: () => number, random: () => number) => readonly WriteRateLimiter[],
+  open: (rate: WriteRate) => readonly WriteRateLimiter[],
+  clock: () => { nowMs: number },
 ): void {
   const setUp = () => {
-    const clock = { nowMs: 1_700_000_000_000 }
-    const limiters = open(
-      RATE,
-      () => clock.nowMs,
-      () => 0.5,
-    )
+    const limiters = open(RATE)
     const did = newDid()
     let calls = 0
     const charge = (writes: number, user: Did = did) => {
@@ -28,7 +25,7 @@ export function writeRateContract(
       if (limiter === undefined) throw new Error('there is no limiter')
       return limiter.charge(user, writes)
     }
-    return { clock, charge }
+    return { charge }
   }
   const refused = (retryAfterMs: number) =>
     expect.objectContaining({ code: 'RateLimitExceeded', retryAfterMs })
@@ -37,33 +34,33 @@ export function writeRateContract(
     const { charge } = setUp()
     await charge(4)
     await charge(6)
-    await expect(charge(1)).rejects.toEqual(refused(125))
+    await expect(charge(1)).rejects.toEqual(refused(100))
   })
 
   it('rolls its window: writes count for as long as that is', async () => {
-    const { clock, charge } = setUp()
+    const { charge } = setUp()
     await charge(6)
-    clock.nowMs += 600
+    clock().nowMs += 600
     await charge(4)
-    clock.nowMs += 400
+    clock().nowMs += 400
     await charge(6)
-    await expect(charge(1)).rejects.toEqual(refused(125))
+    await expect(charge(1)).rejects.toEqual(refused(100))
   })
 
   it('pauses whoever goes beyond it, whatever they try meanwhile', async () => {
-    const { clock, charge } = setUp()
-    await expect(charge(11)).rejects.toEqual(refused(125))
-    clock.nowMs += 50
-    await expect(charge(1)).rejects.toEqual(refused(75))
-    clock.nowMs += 74
+    const { charge } = setUp()
+    await expect(charge(11)).rejects.toEqual(refused(100))
+    clock().nowMs += 50
+    await expect(charge(1)).rejects.toEqual(refused(50))
+    clock().nowMs += 49
     await expect(charge(1)).rejects.toEqual(refused(1))
-    clock.nowMs += 1
+    clock().nowMs += 1
     await charge(10)
   })
 
   it('counts each user apart', async () => {
     const { charge } = setUp()
-    await expect(charge(11)).rejects.toEqual(refused(125))
+    await expect(charge(11)).rejects.toEqual(refused(100))
     await charge(10, newDid())
   })
 

@@ -123,7 +123,14 @@ export class SqlEnrollmentStore implements EnrollmentStore {
 function selectEnrollments(db: Kysely<ServiceTables>, { joinText }: DialectTraits) {
   return db
     .selectFrom('enrollment')
-    .selectAll('enrollment')
+    .select([
+      'enrollment.did',
+      'enrollment.enrolled_at',
+      'enrollment.pds_endpoint',
+      'enrollment.signing_key',
+      'enrollment.rkey',
+      'enrollment.epoch',
+    ])
     .select((eb) =>
       eb
         .selectFrom('enrollment_boundary')

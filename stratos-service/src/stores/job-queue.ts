@@ -55,15 +55,16 @@ export class SqlJobQueue implements JobQueue {
       .insertInto('job')
       .values((eb) => {
         // Their place in the order: after everything that is in the queue now.
-        const next = (index: number) =>
-          eb
-            .selectFrom('job')
-            .select(({ fn, val }) => eb(fn.coalesce(fn.max('position'), val(0)), '+', index + 1).as('next'))
-            .where('queue', '=', this.#queue)
+        const last = eb
+          .selectFrom('job')
+          .select('position')
+          .where('queue', '=', this.#queue)
+          .orderBy('position', 'desc')
+          .limit(1)
         return wishes.map(({ key, payload }, index) => ({
           queue: this.#queue,
           key,
-          position: next(index),
+          position: eb(eb.fn.coalesce(last, eb.val(0)), '+', index + 1),
           payload,
           version: 1,
           attempts: 0,

@@ -10,11 +10,12 @@ import {
 } from 'kysely'
 import type pg from 'pg'
 import { translateError, unavailable } from './postgres-errors.ts'
+import { PostgresSession } from './postgres-session.ts'
 import type { TransactionalConnection } from './transaction.ts'
 
 /**
- * Kysely over a pool of Postgres connections, with errors translated and connections that take statements without
- * waiting for the answers to those before (see `inTransaction`).
+ * Kysely over a pool of Postgres connections, with errors translated, statements prepared that come often, and connections
+ * that take statements without waiting for the answers to those before (see `inTransaction`).
  */
 export function postgresDialect(pool: pg.Pool, onNoConnection: (err: unknown) => void): Dialect {
   return {
@@ -28,6 +29,7 @@ export function postgresDialect(pool: pg.Pool, onNoConnection: (err: unknown) =>
 class PostgresDriver implements Driver {
   readonly #pool: pg.Pool
   readonly #onNoConnection: (err: unknown) => void
+  readonly #sessions = new WeakMap<pg.PoolClient, PostgresSession>()
 
   constructor(pool: pg.Pool, onNoConnection: (err: unknown) => void) {
     this.#pool = pool
@@ -39,12 +41,10 @@ class PostgresDriver implements Driver {
   }
 
   async acquireConnection(): Promise<PostgresConnection> {
-    try {
-      return new PostgresConnection(await this.#pool.connect())
-    } catch (err) {
-      this.#onNoConnection(err)
-      throw unavailable(err)
-    }
+    const client = await this.#connect()
+    const session = this.#sessions.get(client) ?? new PostgresSession(client)
+    this.#sessions.set(client, session)
+    return new PostgresConnection(session, (broken) => client.release(broken))
   }
 
   async releaseConnection(connection: PostgresConnection): Promise<void> {
@@ -66,16 +66,27 @@ class PostgresDriver implements Driver {
   async destroy(): Promise<void> {
     await this.#pool.end()
   }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect()
+    } catch (err) {
+      this.#onNoConnection(err)
+      throw unavailable(err)
+    }
+  }
 }
 
 const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE'])
 
 class PostgresConnection implements TransactionalConnection {
-  readonly #client: pg.PoolClient
+  readonly #session: PostgresSession
+  readonly #giveBack: (broken: boolean) => void
   #broken = false
 
-  constructor(client: pg.PoolClient) {
-    this.#client = client
+  constructor(session: PostgresSession, giveBack: (broken: boolean) => void) {
+    this.#session = session
+    this.#giveBack = giveBack
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
@@ -107,12 +118,12 @@ class PostgresConnection implements TransactionalConnection {
   }
 
   release(): void {
-    this.#client.release(this.#broken)
+    this.#giveBack(this.#broken)
   }
 
-  async #query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult> {
+  async #query(text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult> {
     try {
-      return await this.#client.query(text, values?.slice())
+      return await this.#session.query(text, parameters)
     } catch (err) {
       throw translateError(err)
     }

@@ -43,8 +43,10 @@ export function openPool(settings: PostgresSettings, ssl: PoolSsl, options: Pool
   }
   // Named first: the types of the driver do not know `pipeline` yet.
   const pool = new pg.Pool(config)
-  // Idle connections end when the server restarts; without a listener that would end this process too.
+  // The server may end a connection at any time, idle or between two statements; without listeners that would end this
+  // process too. Whoever uses the connection hears of it from their next statement.
   pool.on('error', (err) => options.logger.warn({ err }, 'a connection to Postgres was lost'))
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 

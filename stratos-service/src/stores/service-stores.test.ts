@@ -5,7 +5,6 @@ import {
   sessionStoreContract,
   writeRateContract,
 } from 'stratos-core/testing'
-import type { WriteRate } from 'stratos-core'
 import { beforeAll } from 'vitest'
 import { describeEachDatabase, type Database } from '../../tests/_util/databases.ts'
 import type { Storage } from './open-storage.ts'
@@ -30,9 +29,16 @@ describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => da
 describeEachDatabase('BacklogStore', (database) => backlogStoreContract(() => database().storage.backlog))
 describeEachDatabase('ReplayStore', (database) => {
   const instances = useInstances(database)
-  replayStoreContract(() => instances().map(({ replays }) => replays), Date.now)
+  replayStoreContract(
+    () => instances().map(({ replays }) => replays),
+    () => database().clock.nowMs,
+  )
 })
+
 describeEachDatabase('WriteRateLimiter', (database) => {
   const instances = useInstances(database)
-  writeRateContract((rate, nowMs, random) => limitersOf(instances(), rate, nowMs, random))
+  writeRateContract(
+    (rate) => instances().map((storage) => storage.writeRateLimiter(rate)),
+    () => database().clock,
+  )
 })

@@ -13,7 +13,7 @@ export class SqlSessionStore implements SessionStore {
   async find(jkt: string, nowMs: number): Promise<SessionKey | null> {
     const row = await this.#db
       .selectFrom('session_key')
-      .selectAll()
+      .select(['jkt', 'did', 'created_at_ms', 'expires_at_ms'])
       .where('jkt', '=', jkt)
       .where('expires_at_ms', '>', nowMs)
       .executeTakeFirst()
@@ -66,7 +66,7 @@ export class SqlSessionStore implements SessionStore {
   async list(did: Did): Promise<SessionKey[]> {
     const rows = await this.#db
       .selectFrom('session_key')
-      .selectAll()
+      .select(['jkt', 'did', 'created_at_ms', 'expires_at_ms'])
       .where('did', '=', did)
       .orderBy('created_at_ms')
       .execute()

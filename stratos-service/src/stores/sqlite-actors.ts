@@ -16,7 +16,7 @@ import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { inTransaction } from './transaction.ts'
 
 // An open actor costs three file descriptors and, with these, about a quarter of a MiB.
-const CACHE_KIB = 128
+const CACHE_KIB = 512
 const MAX_STATEMENTS = 40
 const IDLE_MS = 60_000
 

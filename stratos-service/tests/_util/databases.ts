@@ -18,9 +18,11 @@ export interface Database {
   readonly directory: string
   /** The storage that the tests share. */
   readonly storage: Storage
+  /** Moved by tests, and by nothing else. */
+  readonly clock: { nowMs: number }
   /** Another instance over the same database; Postgres only. Closed after the tests. */
-  open(nowMs?: () => number): Promise<Storage>
-  /** All rows of all tables, as text; Postgres only. */
+  open(): Promise<Storage>
+  /** All rows of all tables as text, with bytes as Latin-1; Postgres only. */
   dump(): Promise<string>
 }
 
@@ -47,8 +49,9 @@ async function openPlace(name: (typeof DATABASES)[number]) {
   const postgres = name === 'SQLite' ? null : await createDatabase()
   const settings = settingsOf(directory, postgres === null ? {} : postgresEnv(postgres.url, layout))
   const opened: Storage[] = []
-  const open = async (nowMs: () => number = Date.now): Promise<Storage> => {
-    const storage = await openStorage(settings, nowMs)
+  const clock = { nowMs: Date.now() }
+  const open = async (): Promise<Storage> => {
+    const storage = await openStorage(settings, () => clock.nowMs)
     opened.push(storage)
     return storage
   }
@@ -56,6 +59,7 @@ async function openPlace(name: (typeof DATABASES)[number]) {
     kind: postgres === null ? ('sqlite' as const) : ('postgres' as const),
     settings,
     directory,
+    clock,
     storage: await open(),
     open,
     dump: async () => (postgres === null ? '' : dumpTables(postgres.url)),
@@ -68,7 +72,7 @@ async function openPlace(name: (typeof DATABASES)[number]) {
 }
 
 /** The settings of a service as its environment would make them. */
-function settingsOf(dataDir: string, more: Record<string, string>): StorageSettings {
+export function settingsOf(dataDir: string, more: Readonly<Record<string, string>>): StorageSettings {
   const env = {
     STRATOS_SERVICE_DID: 'did:web:stratos.example',
     STRATOS_PUBLIC_URL: 'https://stratos.example',
@@ -79,7 +83,7 @@ function settingsOf(dataDir: string, more: Record<string, string>): StorageSetti
   return buildConfig(readEnv(env)).storage
 }
 
-function postgresEnv(url: string, layout: 'schema' | 'shared'): Record<string, string> {
+export function postgresEnv(url: string, layout: 'schema' | 'shared'): Record<string, string> {
   return {
     STORAGE_BACKEND: 'postgres',
     STRATOS_POSTGRES_URL: url,
@@ -120,13 +124,13 @@ async function dumpTables(url: string): Promise<string> {
     `select format('%I.%I', table_schema, table_name) as name from information_schema.tables
      where table_schema not in ('pg_catalog', 'information_schema')`,
   )
-  const parts = [JSON.stringify(await query(url, 'select nspname from pg_namespace'))]
+  const parts = (await query(url, 'select nspname from pg_namespace')).map(({ nspname }) => String(nspname))
   for (const { name } of tables) {
-    const rows = await query(url, `select * from ${String(name)}`)
-    const text = rows.map((row) =>
-      Object.values(row).map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : String(value))),
-    )
-    parts.push(String(name), JSON.stringify(text))
+    parts.push(String(name))
+    for (const row of await query(url, `select * from ${String(name)}`)) {
+      for (const value of Object.values(row))
+        parts.push(Buffer.isBuffer(value) ? value.toString('latin1') : String(value))
+    }
   }
   return parts.join('\n')
 }

@@ -1,11 +1,21 @@
 import { afterAll, beforeAll } from 'vitest'
 import { startNetwork, type Account, type Network, type NetworkOptions } from 'test-network'
 
+let database: Pick<NetworkOptions, 'storage' | 'layout'> = {}
+
+/**
+ * Chooses the database of every network that this file starts from here on. A file that runs the tests of another one on
+ * another database calls this before it imports that one.
+ */
+export function useDatabase(chosen: typeof database): void {
+  database = chosen
+}
+
 /** Starts a network before the tests of a file and ends it after them. */
 export function useNetwork(options: NetworkOptions = { enrolled: true }): () => Network {
   let network: Network | undefined
   beforeAll(async () => {
-    network = await startNetwork(options)
+    network = await startNetwork({ ...database, ...options })
   })
   afterAll(async () => {
     await network?.close()

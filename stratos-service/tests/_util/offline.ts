@@ -5,6 +5,7 @@ import { collectRepoBlocks, writeCar } from 'stratos-core/repo'
 import type { Network } from 'test-network'
 import { expect } from 'vitest'
 import { openStorage } from '../../src/stores/open-storage.ts'
+import { settingsOf } from './databases.ts'
 
 /** Works on an actor's stores directly; the service must be stopped. */
 export async function readOffline<T>(
@@ -13,7 +14,7 @@ export async function readOffline<T>(
   work: (stores: ActorStores) => Promise<T>,
 ): Promise<T> {
   const dataDir = join(network.directory, 'service', 'data')
-  const storage = await openStorage({ backend: 'sqlite', dataDir, openActors: 10 }, Date.now)
+  const storage = await openStorage(settingsOf(dataDir, network.storageEnv), Date.now)
   try {
     return await storage.actors.read(parseDid(did), work)
   } finally {

@@ -9,7 +9,7 @@ export function actorMigrations(traits: DialectTraits): readonly Migration[] {
 }
 
 async function createActorTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {
-  const { text, bytes, keepsKeys } = traits
+  const { text, bytes, byKey, keepsKeys } = traits
   await createFeedsAndJobs(schema, traits)
   await schema
     .createTable('repo_head')
@@ -24,6 +24,7 @@ async function createActorTables(schema: SchemaModule, traits: DialectTraits): P
     .addColumn('cid', text, (col) => col.notNull())
     .addColumn('content', bytes, (col) => col.notNull())
     .addPrimaryKeyConstraint('repo_block_pk', ['repo', 'cid'])
+    .modifyEnd(byKey)
     .execute()
   await schema
     .createTable('record')
@@ -33,6 +34,7 @@ async function createActorTables(schema: SchemaModule, traits: DialectTraits): P
     .addColumn('cid', text, (col) => col.notNull())
     .addColumn('rev', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('record_pk', ['repo', 'collection', 'rkey'])
+    .modifyEnd(byKey)
     .execute()
   await schema.createIndex('record_cid').on('record').columns(['repo', 'cid']).execute()
   await schema
@@ -42,6 +44,7 @@ async function createActorTables(schema: SchemaModule, traits: DialectTraits): P
     .addColumn('rkey', text, (col) => col.notNull())
     .addColumn('boundary', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('record_boundary_pk', ['repo', 'collection', 'rkey', 'boundary'])
+    .modifyEnd(byKey)
     .execute()
   await schema
     .createTable('record_blob')
@@ -50,6 +53,7 @@ async function createActorTables(schema: SchemaModule, traits: DialectTraits): P
     .addColumn('rkey', text, (col) => col.notNull())
     .addColumn('cid', text, (col) => col.notNull())
     .addPrimaryKeyConstraint('record_blob_pk', ['repo', 'collection', 'rkey', 'cid'])
+    .modifyEnd(byKey)
     .execute()
   await schema.createIndex('record_blob_cid').on('record_blob').columns(['repo', 'cid']).execute()
   await schema

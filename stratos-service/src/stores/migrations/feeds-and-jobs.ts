@@ -4,12 +4,13 @@ import type { DialectTraits } from '../dialect.ts'
 /** Creates the tables that service and actor databases have in common. */
 export async function createFeedsAndJobs(
   schema: SchemaModule,
-  { text, bytes }: DialectTraits,
+  { text, bytes, byKey }: DialectTraits,
 ): Promise<void> {
   await schema
     .createTable('feed')
     .addColumn('feed', text, (col) => col.primaryKey())
     .addColumn('last_seq', 'bigint', (col) => col.notNull())
+    .modifyEnd(byKey)
     .execute()
   await schema
     .createTable('event')
@@ -18,6 +19,7 @@ export async function createFeedsAndJobs(
     .addColumn('at_ms', 'bigint', (col) => col.notNull())
     .addColumn('body', bytes, (col) => col.notNull())
     .addPrimaryKeyConstraint('event_pk', ['feed', 'seq'])
+    .modifyEnd(byKey)
     .execute()
   await schema
     .createTable('job')
@@ -31,6 +33,7 @@ export async function createFeedsAndJobs(
     .addColumn('last_error', 'text')
     .addColumn('given_up', 'integer', (col) => col.notNull())
     .addPrimaryKeyConstraint('job_pk', ['queue', 'key'])
+    .modifyEnd(byKey)
     .execute()
   await schema.createIndex('job_order').on('job').columns(['queue', 'position']).execute()
 }
