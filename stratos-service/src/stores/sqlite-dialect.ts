@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
+import type { CompiledQuery } from 'kysely'
 import {
-  CompiledQuery,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,

@@ -1,5 +1,5 @@
+import type { DefaultQueryCompiler } from 'kysely'
 import {
-  DefaultQueryCompiler,
   DummyDriver,
   Kysely,
   SqliteAdapter,
