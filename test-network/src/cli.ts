@@ -12,11 +12,11 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** @returns a signal that aborts on the first SIGINT or SIGTERM; an impatient second one ends the process at once */
+/** @returns a signal that aborts on the first SIGINT, SIGTERM or SIGHUP; an impatient second one ends the process at once */
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
   let firstAtMs = 0
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (!stop.signal.aborted) {
         firstAtMs = Date.now()

@@ -39,6 +39,11 @@ describe('the place of a network', () => {
     await expect(openPlace({ dataDir })).rejects.toThrow(/is taken/)
   })
 
+  it('refuses a file, and a directory that holds something else, without keeping ports', async () => {
+    await expect(openPlace({ dataDir: import.meta.filename })).rejects.toThrow(/is not a directory/)
+    await expect(openPlace({ dataDir: import.meta.dirname })).rejects.toThrow(/holds something else/)
+  })
+
   it('does not move to other ports', async () => {
     const first = await opened({ dataDir })
     await first.close()

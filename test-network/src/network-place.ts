@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import {
@@ -43,10 +52,11 @@ const FILE = 'network.json'
  *
  * A kept directory belongs to its ports: they are part of the addresses in DID documents and of the service's DID.
  *
- * @throws {Error} when a port that must be used is taken
+ * @throws {Error} when a port that must be used is taken, or the directory is something else's
  */
 export async function openPlace(options: PlaceOptions): Promise<NetworkPlace> {
   const kept = options.dataDir === undefined ? null : resolve(options.dataDir)
+  if (kept !== null) prepareKept(kept)
   const remembered = kept === null ? null : readRemembered(kept)
   const reserved = await choosePorts(options, remembered)
   const [plc, pds, service, webapp] = reserved
@@ -62,13 +72,22 @@ export async function openPlace(options: PlaceOptions): Promise<NetworkPlace> {
   return { directory, plc, pds, service, webapp, adminPassword, close }
 }
 
+/** Before any port is held: a network does not spread itself in a directory that is not its own. */
+function prepareKept(directory: string): void {
+  const present = statSync(directory, { throwIfNoEntry: false })
+  if (present !== undefined && !present.isDirectory()) throw new Error(`${directory} is not a directory`)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (!existsSync(join(directory, FILE)) && readdirSync(directory).length > 0) {
+    throw new Error(`${directory} holds something else; choose a new or an empty directory`)
+  }
+}
+
 function readRemembered(directory: string): Remembered | null {
   const file = join(directory, FILE)
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Remembered) : null
 }
 
 function remember(directory: string, what: Remembered): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeFileSync(join(directory, FILE), `${JSON.stringify(what)}\n`, { mode: 0o600 })
 }
 

@@ -111,7 +111,10 @@ async function startAuthorization(
   try {
     return await oauth.authorize(identifier, { scope, state: encodeFlow(flow) })
   } catch (cause) {
-    throw new AuthorizationError('Your account or its authorization server could not be reached.', { cause })
+    throw new AuthorizationError(
+      'There is no such account, or its authorization server could not be reached.',
+      { cause },
+    )
   }
 }
 
