@@ -19,7 +19,7 @@ export function createHttpApp(options: HttpOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  app.use(requestId, securityHeaders, accessLog(options.logger), cors)
+  app.use(requestId, originForm, securityHeaders, accessLog(options.logger), cors)
 
   app.get('/', (_req, res) => {
     res
@@ -62,6 +62,12 @@ const requestId: RequestHandler = (req, res, next) => {
   const id = typeof given === 'string' && ACCEPTABLE_ID.test(given) ? given : randomUUID()
   res.setHeader('X-Request-Id', id)
   next()
+}
+
+/** The host is ours to say: a request target that names one is refused (RFC 9112 §3.2). */
+const originForm: RequestHandler = (req, res, next) => {
+  if (req.url.startsWith('/')) return next()
+  res.status(400).json({ error: 'InvalidRequest', message: 'the request target must be a path' })
 }
 
 const securityHeaders: RequestHandler = (_req, res, next) => {

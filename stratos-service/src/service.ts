@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -34,6 +35,9 @@ import { MethodTable } from './xrpc/method-table.ts'
 
 const ENROLLMENT_COLLECTION = parseNsid('zone.stratos.actor.enrollment')
 const POST_COLLECTION = parseNsid('zone.stratos.feed.post')
+
+/** How long requests under way may take once the service is told to stop. */
+const STOP_WITHIN_MS = 5_000
 
 /** A service that listens. */
 export interface RunningService {
@@ -114,7 +118,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   }
   const writes = new WriteRecords({
     actors,
-    prepare: new PrepareWrites({ actors, policy: recordPolicy, nowMs }),
+    prepare: new PrepareWrites({ actors, policy: recordPolicy, nowMs, clockId: randomInt(1024) }),
     rate: storage.writeRateLimiter(config.writeRate),
     lock: new KeyedLock(),
     stubs: config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections },
@@ -186,7 +190,9 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
+      const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
+      clearTimeout(impatience)
       await Promise.all([stubs.stop(), publisher.stop()])
       await storage.close()
     },

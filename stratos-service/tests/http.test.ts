@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { sendRequest } from 'test-network'
 import { describe, expect, it } from 'vitest'
 import { useNetwork } from './_util/network.ts'
@@ -95,4 +98,26 @@ it('gives every answer an id, the caller’s own where that is harmless', async 
   expect((await get('/health', { 'x-request-id': 'a b<script>' })).headers['x-request-id']).toMatch(
     /^[0-9a-f-]{36}$/,
   )
+})
+
+it('refuses a request target that names a host, on every path', async () => {
+  const { port } = new URL(network().serviceUrl)
+  for (const path of [
+    '/health',
+    '/oauth/authorize?handle=x',
+    '/oauth/callback',
+    '/xrpc/zone.stratos.server.listDomains',
+  ]) {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(`GET http://a:99999${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    expect(String(await text(socket)).split('\r\n')[0]).toBe('HTTP/1.1 400 Bad Request')
+  }
+})
+
+it('stops on SIGTERM although somebody keeps a silent connection open', async () => {
+  const socket = connect(Number(new URL(network().serviceUrl).port), '127.0.0.1')
+  await once(socket, 'connect')
+  await network().stopService()
+  expect(network().service.pid).toBeNull()
+  socket.destroy()
 })

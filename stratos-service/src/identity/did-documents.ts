@@ -9,6 +9,9 @@ const REFRESHED_MS = 5_000
 const MAX_CACHED = 10_000
 const TIMEOUT_MS = 5_000
 
+/** A host and perhaps a port: a path or a query would make whoever may place a file on a host somebody. */
+const PLAIN_WEB_DID = /^did:web:[A-Za-z0-9.-]+(%3[Aa]\d{1,5})?$/
+
 interface Entry {
   readonly document: Promise<DidDocument | null>
   readonly fetchedAtMs: number
@@ -28,6 +31,7 @@ export class DidDocuments implements SigningKeyResolver {
 
   /** @returns null if the DID cannot be resolved, for whatever reason */
   async find(did: Did, options: { refresh?: boolean } = {}): Promise<DidDocument | null> {
+    if (did.startsWith('did:web:') && !PLAIN_WEB_DID.test(did)) return null
     const known = this.#cache.get(did)
     const nowMs = this.#nowMs()
     const usable = (entry: Entry): boolean =>
@@ -43,8 +47,8 @@ export class DidDocuments implements SigningKeyResolver {
 
   async resolveSigningKey(did: Did, options: { refresh?: boolean } = {}): Promise<string> {
     const document = await this.find(did, options)
-    const key = document === null ? undefined : getKey(document)
-    if (key === undefined) {
+    const key = document === null ? null : findKey(document)
+    if (key === null) {
       throw new StratosError(
         'AuthenticationRequired',
         `the DID document of ${did} has no #atproto key to check against`,
@@ -58,5 +62,14 @@ export class DidDocuments implements SigningKeyResolver {
     const document = await this.find(did)
     const endpoint = document === null ? undefined : getPds(document)
     return endpoint === undefined ? null : (URL.parse(endpoint)?.origin ?? null)
+  }
+}
+
+/** @returns null also for a key that is none: whoever writes the document may write anything */
+function findKey(document: DidDocument): string | null {
+  try {
+    return getKey(document) ?? null
+  } catch {
+    return null
   }
 }

@@ -83,6 +83,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
       res.status(failure.status).json({ error: failure.error, message: failure.message })
       return
     }
+    returnUrl.searchParams.delete('stratos_enrolled')
     returnUrl.searchParams.set('error', failure.error)
     returnUrl.searchParams.set('error_description', failure.message)
     res.redirect(302, returnUrl.href)

@@ -16,6 +16,7 @@ import {
   type RecordBlock,
   type RecordPolicy,
   type Rkey,
+  type Tid,
   type UserViewer,
 } from 'stratos-core'
 import { readIfPresent } from './read-if-present.ts'
@@ -42,11 +43,20 @@ export class PrepareWrites {
   readonly #actors: Pick<Actors, 'read'>
   readonly #policy: RecordPolicy
   readonly #nowMs: () => number
+  /** Keeps instances apart that share a database. */
+  readonly #clockId: number
+  #lastTid: Tid | undefined
 
-  constructor(options: { actors: Pick<Actors, 'read'>; policy: RecordPolicy; nowMs: () => number }) {
+  constructor(options: {
+    actors: Pick<Actors, 'read'>
+    policy: RecordPolicy
+    nowMs: () => number
+    clockId: number
+  }) {
     this.#actors = options.actors
     this.#policy = options.policy
     this.#nowMs = options.nowMs
+    this.#clockId = options.clockId
   }
 
   /** @throws {StratosError} of the first rule that a write breaks; two writes of one record are `InvalidRequest` */
@@ -57,16 +67,20 @@ export class PrepareWrites {
   ): Promise<PreparedWrite[]> {
     const prepared: PreparedWrite[] = []
     const keys = new Set<string>()
-    let previousTid: ReturnType<typeof nextTid> | undefined
     for (const write of writes) {
-      previousTid = nextTid(previousTid, this.#nowMs())
-      const rkey = write.rkey ?? parseRkey(previousTid)
+      const rkey = write.rkey ?? this.#newRkey()
       const key = `${write.collection}/${rkey}`
       if (keys.has(key)) throw new StratosError('InvalidRequest', `two writes of one request change ${key}`)
       keys.add(key)
       prepared.push(await this.#prepareOne(author, write, rkey, options))
     }
     return prepared
+  }
+
+  /** Ascending over all requests, so that two of one millisecond do not meet. */
+  #newRkey(): Rkey {
+    this.#lastTid = nextTid(this.#lastTid, this.#nowMs(), this.#clockId)
+    return parseRkey(this.#lastTid)
   }
 
   async #prepareOne(

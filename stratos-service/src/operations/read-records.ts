@@ -72,7 +72,8 @@ export class ReadRecords {
    * @throws {StratosError} `InvalidRequest` for a malformed URI
    */
   async hydrate(viewer: Viewer, uris: readonly string[]): Promise<HydratedRecords> {
-    const wanted = uris.map((uri) => ({ uri, address: parseAtUri(uri) }))
+    // Asked for twice is answered once: an answer must not outgrow its request.
+    const wanted = [...new Set(uris)].map((uri) => ({ uri, address: parseAtUri(uri) }))
     const byOwner = Map.groupBy(wanted, ({ address }) => address.did)
     const found = new Map<string, ReadRecord>()
     const pages = [...byOwner].map(async ([owner, entries]) => {

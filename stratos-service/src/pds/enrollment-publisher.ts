@@ -28,7 +28,11 @@ export class EnrollmentPublisher {
     this.#records = options.records
     this.#logger = options.logger
     this.#nowMs = options.nowMs
-    this.#wakeUps = new WakeUps((did) => this.#publish(did), options.nowMs)
+    this.#wakeUps = new WakeUps(
+      (did) => this.#publish(did),
+      options.nowMs,
+      (did, err) => this.#logger.error({ did, err }, 'enrollment queue cannot be drained'),
+    )
   }
 
   /** Takes up what an earlier run left behind. */

@@ -55,7 +55,11 @@ export class StubWriter {
     this.#service = options.service
     this.#logger = options.logger
     this.#nowMs = options.nowMs
-    this.#wakeUps = new WakeUps((did) => this.#drain(did), options.nowMs)
+    this.#wakeUps = new WakeUps(
+      (did) => this.#drain(did),
+      options.nowMs,
+      (did, err) => this.#logger.error({ did, err }, 'stub queue cannot be drained'),
+    )
   }
 
   /** Takes up what an earlier run left behind. */
@@ -81,14 +85,9 @@ export class StubWriter {
 
   /** A page at a time: whoever has much to write takes turns with the others for the PDS's attention. */
   async #drain(did: Did): Promise<number | null> {
-    try {
-      const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
-      const { nextAttemptAtMs } = await this.#slot(pds, () => this.#drainPage(did))
-      return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
-    } catch (err) {
-      this.#logger.error({ did, err }, 'stub queue cannot be drained')
-      return this.#nowMs() + IDLE_MS
-    }
+    const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
+    const { nextAttemptAtMs } = await this.#slot(pds, () => this.#drainPage(did))
+    return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
   }
 
   async #drainPage(did: Did): Promise<DrainResult> {

@@ -1,6 +1,9 @@
 /** Longest delay that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
+/** A database that is full or away may be back by then. */
+const AFTER_ERROR_MS = 60_000
+
 /**
  * Runs work for keys: one run at a time for each, once more if it was woken meanwhile, and again when the run asks for
  * it.
@@ -8,14 +11,20 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 export class WakeUps<K> {
   readonly #run: (key: K) => Promise<number | null>
   readonly #nowMs: () => number
+  readonly #onError: (key: K, err: unknown) => void
   readonly #active = new Map<K, { again: boolean; done: Promise<void> }>()
   readonly #timers = new Map<K, NodeJS.Timeout>()
   #stopped = false
 
-  /** @param run returns when to run again, in milliseconds since the epoch, or null; must not throw */
-  constructor(run: (key: K) => Promise<number | null>, nowMs: () => number) {
+  /** @param run returns when to run again, in milliseconds since the epoch, or null; if it throws, it is run again later */
+  constructor(
+    run: (key: K) => Promise<number | null>,
+    nowMs: () => number,
+    onError: (key: K, err: unknown) => void,
+  ) {
     this.#run = run
     this.#nowMs = nowMs
+    this.#onError = onError
   }
 
   /** @returns a promise that resolves when this key is idle again */
@@ -46,7 +55,10 @@ export class WakeUps<K> {
     let nextAtMs: number | null
     do {
       entry.again = false
-      nextAtMs = await this.#run(key)
+      nextAtMs = await this.#run(key).catch((err: unknown) => {
+        this.#onError(key, err)
+        return this.#nowMs() + AFTER_ERROR_MS
+      })
     } while (entry.again && !this.#stopped)
     this.#active.delete(key)
     if (nextAtMs !== null && !this.#stopped) this.#schedule(key, nextAtMs - this.#nowMs())
