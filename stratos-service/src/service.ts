@@ -76,7 +76,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     fetch,
     stateStore: storage.oauthStates,
     sessionStore: storage.oauthSessions,
-    lock: storage.oauthLock,
+    lock: storage.sharedLock,
   })
   const pds = new PdsAccounts(oauth)
   const records = new EnrollmentRecords({ pds, serviceUrl: service.publicUrl, serviceKey })

@@ -169,6 +169,8 @@ export function actorsContract(open: () => Actors): void {
       const mayEnd = Promise.withResolvers<void>()
       const order: string[] = []
       const write = open().transact(did, async ({ events }) => {
+        // An answer shows that the actor is held.
+        await events.latestSeq()
         began.resolve()
         await mayEnd.promise
         await events.append(utf8('one'), 0)

@@ -52,24 +52,12 @@ function fromParts(env: Env, problems: string[]): Server | null {
 }
 
 function fromUrl(env: Env, problems: string[]): Server | null {
-  const url = URL.parse(env.STRATOS_POSTGRES_URL)
-  const [user, password, database] =
-    url === null ? [] : [url.username, url.password, url.pathname.slice(1)].map(decoded)
-  if (
-    url === null ||
-    !/^postgres(ql)?:$/.test(url.protocol) ||
-    !user ||
-    password == null ||
-    database == null
-  ) {
+  const url = parseUrl(env.STRATOS_POSTGRES_URL)
+  if (url === null) {
     problems.push('STRATOS_POSTGRES_URL must look like postgres://user:password@host:port/database')
     return null
   }
-  const {
-    sslmode = env.STRATOS_PG_SSLMODE,
-    host = url.hostname,
-    ...rest
-  } = Object.fromEntries(url.searchParams)
+  const { sslmode = env.STRATOS_PG_SSLMODE, host = url.host, ...rest } = url.params
   const sslMode = SSL_MODES.find((mode) => mode === sslmode)
   if (sslMode === undefined) {
     problems.push(`STRATOS_POSTGRES_URL has an sslmode that is none of ${SSL_MODES.join(', ')}`)
@@ -77,23 +65,26 @@ function fromUrl(env: Env, problems: string[]): Server | null {
   for (const name of Object.keys(rest)) {
     problems.push(`STRATOS_POSTGRES_URL has "${name}"; only sslmode and host are understood`)
   }
-  if (host === '') problems.push('STRATOS_POSTGRES_URL names no host')
   if (sslMode === undefined) return null
-  return {
-    // An IPv6 address has brackets in a URL and nowhere else.
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
-    user,
-    password,
-    database: database === '' ? user : database,
-    sslMode,
-  }
+  const { user, password, port, database } = url
+  return { host, port, user, password, database: database === '' ? user : database, sslMode }
 }
 
-/** @returns null for text that is not percent-encoded properly */
-function decoded(text: string): string | null {
+/** @returns null for anything but a URL of Postgres with a user and a host */
+function parseUrl(text: string) {
+  const url = URL.parse(text)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) return null
   try {
-    return decodeURIComponent(text)
+    const [user = '', password = '', host = '', database = ''] = [
+      url.username,
+      url.password,
+      // An IPv6 address has brackets in a URL and nowhere else.
+      url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      url.pathname.slice(1),
+    ].map(decodeURIComponent)
+    if (user === '' || host === '') return null
+    const port = url.port === '' ? DEFAULT_PORT : Number(url.port)
+    return { user, password, host, port, database, params: Object.fromEntries(url.searchParams) }
   } catch (err) {
     if (err instanceof URIError) return null
     throw err

@@ -104,12 +104,12 @@ export class WriteRecords {
     options: WriteOptions,
     keypair: Awaited<ReturnType<Actors['signingKey']>>,
   ): Promise<{ result: Omit<WriteResult, 'allowance'>; tree: RepoTree | null }> {
-    const head = await stores.repo.findHead()
+    const [head, current] = await Promise.all([stores.repo.findHead(), stores.records.findCids(writes)])
     if (head === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
     if (options.swapCommit !== undefined && options.swapCommit !== head.cid.toString()) {
       throw new StratosError('InvalidSwap', `the head of the repo is ${head.cid.toString()}`)
     }
-    const changes = await changesOf(stores, writes)
+    const changes = changesOf(writes, current)
     const results = writes.map((write) => resultOf(did, write))
     if (changes.length === 0) return { result: { results }, tree: null }
 
@@ -158,8 +158,7 @@ interface Change {
 }
 
 /** What the writes change, given what is there; checked against the current records inside the transaction. */
-async function changesOf(stores: ActorStores, writes: readonly PreparedWrite[]): Promise<Change[]> {
-  const current = await stores.records.findCids(writes)
+function changesOf(writes: readonly PreparedWrite[], current: ReadonlyMap<string, string>): Change[] {
   const changes: Change[] = []
   for (const write of writes) {
     const repoWrite = repoWriteOf(write, current.get(`${write.collection}/${write.rkey}`) ?? null)

@@ -9,3 +9,13 @@ export function pages<T>(items: readonly T[]): (readonly T[])[] {
   }
   return found
 }
+
+/**
+ * Lengthens a list to the next power of two by repeating its last item, where a repetition changes nothing: statements
+ * over lists then come in few shapes, and a prepared one serves many.
+ */
+export function padded<T>(items: readonly T[]): readonly T[] {
+  const last = items.at(-1)
+  const length = 2 ** Math.ceil(Math.log2(Math.max(1, items.length)))
+  return last === undefined ? items : [...items, ...Array<T>(length - items.length).fill(last)]
+}

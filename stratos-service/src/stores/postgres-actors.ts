@@ -9,7 +9,7 @@ import { isMissingTable } from './postgres-errors.ts'
 import type { PostgresLayout } from './postgres-layout.ts'
 import { deleteActor, insertActor, Placements, type Placement } from './placements.ts'
 import type { ActorTables, PostgresTables, ServiceTables } from './schema.ts'
-import { inTransaction, inTransactionAfter } from './transaction.ts'
+import { inTransaction, inTransactionAfter, inTransactionBehind } from './transaction.ts'
 
 /** How long another instance may go on finding an actor where it was. Writers always look. */
 const PLACEMENT_FRESH_MS = 5_000
@@ -51,12 +51,9 @@ export class PostgresActors implements Actors {
   }
 
   async read<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
-    const placement = await this.#placements.find(did)
-    if (placement === null) throw repoNotFound()
-    if (this.#layout.isOutdated(placement))
-      await this.#inHeldActor(did, async () => this.#placements.forget(did))
+    const number = await this.#find(did)
     try {
-      return await work(this.#stores(this.#db, placement.number))
+      return await work(this.#stores(this.#db, number))
     } catch (err) {
       // Destroyed by another instance since we looked.
       if (!isMissingTable(err)) throw err
@@ -66,7 +63,18 @@ export class PostgresActors implements Actors {
   }
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
-    return this.#inHeldActor(did, (trx, number) => work(this.#stores(trx, number)))
+    const number = await this.#find(did)
+    return inTransactionBehind(
+      this.#db,
+      (trx) => lockActor(trx, did),
+      (placement) => {
+        if (placement?.number === number) return
+        // Destroyed by another instance since we looked, and perhaps created again.
+        this.#placements.forget(did)
+        throw repoNotFound()
+      },
+      (trx) => work(this.#stores(trx, number)),
+    )
   }
 
   async signingKey(did: Did): Promise<Keypair> {
@@ -96,6 +104,17 @@ export class PostgresActors implements Actors {
     )
     this.#placements.forget(did)
     if (number !== null) this.#keys.delete(number)
+  }
+
+  /** Finds an actor whose tables are up to date. The answer may be a few seconds old. */
+  async #find(did: Did): Promise<number> {
+    const placement = await this.#placements.find(did)
+    if (placement === null) throw repoNotFound()
+    if (this.#layout.isOutdated(placement)) {
+      await this.#inHeldActor(did, async () => undefined)
+      this.#placements.forget(did)
+    }
+    return placement.number
   }
 
   async #inHeldActor<T>(

@@ -11,12 +11,22 @@ const IDLE_MS = 30_000
 /** A connection remembers every table it ever touched; with a schema for each actor that must come to an end. */
 const LIFE_SEC = 30 * 60
 
+const TIMEOUTS = {
+  statement_timeout: STATEMENT_MS,
+  lock_timeout: LOCK_MS,
+  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+  // Ours is the last word where the server cannot give one: the network may have gone away.
+  query_timeout: STATEMENT_MS + CONNECT_MS,
+}
+
 const INT8 = 20
 
 export interface PoolOptions {
   readonly max: number
   /** Whether a commit is on disk when it is answered. Only what may be lost in a crash of the server goes without. */
   readonly durable: boolean
+  /** Whether statements may take as long as they take, as when tables are rebuilt. */
+  readonly patient: boolean
   readonly logger: Logger
 }
 
@@ -34,11 +44,7 @@ export function openPool(settings: PostgresSettings, ssl: PoolSsl, options: Pool
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: IDLE_MS,
     maxLifetimeSeconds: LIFE_SEC,
-    statement_timeout: STATEMENT_MS,
-    lock_timeout: LOCK_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    // Ours is the last word where the server cannot give one: the network may have gone away.
-    query_timeout: STATEMENT_MS + CONNECT_MS,
+    ...(options.patient ? {} : TIMEOUTS),
     types: { getTypeParser },
   }
   // Named first: the types of the driver do not know `pipeline` yet.

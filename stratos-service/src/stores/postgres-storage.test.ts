@@ -185,18 +185,18 @@ describe.each(['schema', 'shared'] as const)('several instances over one databas
       await new Promise((resolve) => setImmediate(resolve))
       order.push(`${name} ends`)
     }
-    await Promise.all([one.oauthLock.run('a', work('one')), two.oauthLock.run('a', work('two'))])
+    await Promise.all([one.sharedLock.run('a', work('one')), two.sharedLock.run('a', work('two'))])
     expect(order[0]?.split(' ')[0]).toBe(order[1]?.split(' ')[0])
-    const failure = one.oauthLock.run('a', async () => {
+    const failure = one.sharedLock.run('a', async () => {
       throw new Error('no')
     })
     await expect(failure).rejects.toThrow('no')
-    expect(await two.oauthLock.run('a', async () => 'free')).toBe('free')
+    expect(await two.sharedLock.run('a', async () => 'free')).toBe('free')
   })
 
   it('hold many locks at once without keeping each other from the tables', async () => {
     const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`)
-    const counts = keys.map((key) => one.oauthLock.run(key, () => one.enrollments.count()))
+    const counts = keys.map((key) => one.sharedLock.run(key, () => one.enrollments.count()))
     expect(await Promise.all(counts)).toEqual(keys.map(() => 0))
   })
 })

@@ -10,7 +10,7 @@ import { PostgresActors } from './postgres-actors.ts'
 import { prepareSchemas, SERVICE_SCHEMA } from './postgres-database.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { SCHEMA_PER_ACTOR, SHARED } from './postgres-layout.ts'
-import { chooseSsl, openPool, type PoolSsl } from './postgres-pool.ts'
+import { chooseSsl, openPool, type PoolOptions, type PoolSsl } from './postgres-pool.ts'
 import { SqlReplayStore } from './replay-store.ts'
 import type { PostgresTables } from './schema.ts'
 import { SecretStore } from './secret-store.ts'
@@ -34,29 +34,33 @@ export async function openPostgresStorage(
   await chmod(settings.dataDir, 0o700)
   const connect = await connector(postgres, nowMs, logger)
 
-  const repos = connect(postgres.actorPoolSize, true)
-  const service = connect(postgres.adminPoolSize, true)
-  // What is lost here when the server itself crashes are the signatures and writes of the last instant, counted twice.
-  const fleeting = connect(Math.ceil(postgres.adminPoolSize / 2), false)
-  const databases = [repos, service, fleeting]
-  const close = async () => void (await Promise.all(databases.map((db) => db.destroy())))
+  const setup = connect({ max: 1, durable: true, patient: true })
   try {
-    await prepareSchemas(service, postgres.layout)
-    const tables = service.withSchema(SERVICE_SCHEMA)
-    const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
-    const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
-    return {
-      ...serviceStores(tables, POSTGRES, nowMs),
-      actors: new PostgresActors({ db: repos, layout, nowMs }),
-      replays: new SqlReplayStore(fleetingTables, nowMs),
-      nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),
-      oauthLock: new AdvisoryLock(service, Math.floor(postgres.adminPoolSize / 2)),
-      writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
-      close,
-    }
+    await prepareSchemas(setup, postgres.layout)
   } catch (err) {
-    await close()
     throw startFailure(postgres, err)
+  } finally {
+    await setup.destroy()
+  }
+
+  const { actorPoolSize, adminPoolSize } = postgres
+  const repos = connect({ max: actorPoolSize, durable: true, patient: false })
+  const service = connect({ max: adminPoolSize, durable: true, patient: false })
+  // What is lost here when the server itself crashes is the memory of the last instant's signatures and writes.
+  const fleeting = connect({ max: Math.ceil(adminPoolSize / 2), durable: false, patient: false })
+  const tables = service.withSchema(SERVICE_SCHEMA)
+  const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
+  const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
+  return {
+    ...serviceStores(tables, POSTGRES, nowMs),
+    actors: new PostgresActors({ db: repos, layout, nowMs }),
+    replays: new SqlReplayStore(fleetingTables, nowMs),
+    nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),
+    sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
+    writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
+    close: async () => {
+      await Promise.all([repos, service, fleeting].map((db) => db.destroy()))
+    },
   }
 }
 
@@ -74,9 +78,9 @@ async function connector(postgres: PostgresSettings, nowMs: () => number, logger
     reportedAtMs = nowMs()
     logger.error({ err }, 'no connection to Postgres')
   }
-  return (max: number, durable: boolean) =>
+  return (options: Omit<PoolOptions, 'logger'>) =>
     new Kysely<PostgresTables>({
-      dialect: postgresDialect(openPool(postgres, ssl, { max, durable, logger }), report),
+      dialect: postgresDialect(openPool(postgres, ssl, { ...options, logger }), report),
     })
 }
 

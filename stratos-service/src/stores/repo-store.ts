@@ -1,7 +1,7 @@
 import { parseCid } from '@atproto/lex-data'
 import type { Kysely } from 'kysely'
 import { StratosError, parseTid, type BlockChanges, type RepoHead, type RepoStore } from 'stratos-core'
-import { pages } from './pages.ts'
+import { padded, pages } from './pages.ts'
 import type { ActorTables } from './schema.ts'
 import { together } from './transaction.ts'
 
@@ -41,7 +41,7 @@ export class SqlRepoStore implements RepoStore {
         .selectFrom('repo_block')
         .select(['cid', 'content'])
         .where('repo', '=', this.#repo)
-        .where('cid', 'in', page)
+        .where('cid', 'in', padded(page))
         .execute()
       for (const row of rows) found.set(row.cid, row.content)
     }
@@ -65,13 +65,18 @@ export class SqlRepoStore implements RepoStore {
       this.#moveHead(previous, next),
       // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
       ...pages(changes.removed).map((cids) =>
-        this.#db.deleteFrom('repo_block').where('repo', '=', this.#repo).where('cid', 'in', cids).execute(),
+        this.#db
+          .deleteFrom('repo_block')
+          .where('repo', '=', this.#repo)
+          .where('cid', 'in', padded(cids))
+          .execute(),
       ),
       ...pages(changes.removedRecords).map((cids) => this.#dropRecords(cids).execute()),
       ...pages([...changes.added]).map((blocks) =>
         this.#db
           .insertInto('repo_block')
-          .values(blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content })))
+          // A block that is there already is left alone, so a repetition does no harm.
+          .values(padded(blocks).map(([cid, content]) => ({ repo: this.#repo, cid, content })))
           .onConflict((conflict) => conflict.doNothing())
           .execute(),
       ),
@@ -82,7 +87,7 @@ export class SqlRepoStore implements RepoStore {
     return this.#db
       .deleteFrom('repo_block')
       .where('repo_block.repo', '=', this.#repo)
-      .where('repo_block.cid', 'in', cids)
+      .where('repo_block.cid', 'in', padded(cids))
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(

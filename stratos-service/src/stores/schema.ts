@@ -64,7 +64,7 @@ export interface ServiceTables extends FeedTables, JobTables {
   /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
   stub_backlog: { did: string }
   /** What the limit on writes remembers of a user; from `idle_at_ms` on it says no more than a missing row. */
-  write_rate: { did: string; state: string; idle_at_ms: number }
+  write_rate: { did: string; state: string; version: number; idle_at_ms: number }
 }
 
 /** Everything that is in a Postgres database, in whichever schema. */

@@ -15,9 +15,9 @@ import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { inTransaction } from './transaction.ts'
 
-// An open actor costs three file descriptors and, with these, about a quarter of a MiB.
+// An open actor costs three file descriptors and, with these, about a third of a MiB; more if it has many records.
 const CACHE_KIB = 512
-const MAX_STATEMENTS = 40
+const MAX_STATEMENTS = 32
 const IDLE_MS = 60_000
 
 /** An open actor: its database and, once somebody signed, its key. */
@@ -67,7 +67,6 @@ export class SqliteActors implements Actors {
   }
 
   async create(did: Did): Promise<void> {
-    if (await this.exists(did)) return
     await this.#pool.exclusive(did, async () => {
       await mkdir(this.#directory(did), { recursive: true, mode: 0o700 })
       await insertActor(this.#service, did)

@@ -83,7 +83,7 @@ class SqliteDriver implements Driver {
   }
 }
 
-/** A statement with more parameters is one of many sizes of a list, and does not come again soon. */
+/** A statement with more parameters is one of many sizes of a list, and does not come again soon; nor does one without. */
 const MAX_KEPT_PARAMETERS = 60
 
 class SqliteConnection implements TransactionalConnection {
@@ -98,8 +98,8 @@ class SqliteConnection implements TransactionalConnection {
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const statement =
-      parameters.length > MAX_KEPT_PARAMETERS ? this.#db.prepare(sql) : this.#keptStatement(sql)
+    const kept = parameters.length > 0 && parameters.length <= MAX_KEPT_PARAMETERS
+    const statement = kept ? this.#keptStatement(sql) : this.#db.prepare(sql)
     if (statement.reader) return { rows: statement.all(parameters) as R[] }
     const { changes, lastInsertRowid } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }

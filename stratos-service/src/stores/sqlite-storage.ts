@@ -35,7 +35,7 @@ export async function openSqliteStorage(
     actors,
     replays: new SqlReplayStore(db, nowMs),
     nonceSecret: null,
-    oauthLock: new KeyedLock(),
+    sharedLock: new KeyedLock(),
     writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
     close: async () => {
       await actors.close()

@@ -42,14 +42,43 @@ export async function inTransactionAfter<DB, F, T>(
   first: (trx: Kysely<DB>) => Promise<F>,
   work: (trx: Kysely<DB>, found: F) => Promise<T>,
 ): Promise<T> {
+  return run(db, async (trx, begun) => {
+    const [, found] = await together([begun, first(trx)])
+    return work(trx, found)
+  })
+}
+
+/**
+ * As `inTransactionAfter`, for work that does not depend on what the first statement finds, and is therefore begun at
+ * once. The connection answers in order, so the work sees what it would have seen after the first statement.
+ *
+ * @param confirm throws if the work was done in vain
+ */
+export async function inTransactionBehind<DB, F, T>(
+  db: Kysely<DB>,
+  first: (trx: Kysely<DB>) => Promise<F>,
+  confirm: (found: F) => void,
+  work: (trx: Kysely<DB>) => Promise<T>,
+): Promise<T> {
+  return run(db, async (trx, begun) => {
+    const confirmed = together([begun, first(trx)]).then(([, found]) => confirm(found))
+    // In this order: whether it was in vain says more than how it failed.
+    const [, result] = await together([confirmed, work(trx)])
+    return result
+  })
+}
+
+async function run<DB, T>(
+  db: Kysely<DB>,
+  work: (trx: Kysely<DB>, begun: Promise<void>) => Promise<T>,
+): Promise<T> {
   const executor = db.getExecutor()
   return executor.provideConnection(async (connection) => {
     assertTransactional(connection)
     const lease = new Lease(connection)
     const trx = new Kysely<DB>({ ...PROPS, executor: executor.withConnectionProvider(lease) })
     try {
-      const [, found] = await together([connection.begin(), first(trx)])
-      const result = await work(trx, found)
+      const result = await work(trx, connection.begin())
       lease.end()
       await connection.commit()
       return result

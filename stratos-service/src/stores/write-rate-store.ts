@@ -1,23 +1,37 @@
 import type { Kysely } from 'kysely'
 import {
   RateLimitedError,
+  StratosError,
   type Did,
   type WriteAllowance,
   type WriteRate,
   type WriteRateLimiter,
 } from 'stratos-core'
+import { KeyedLock } from '../limits/keyed-lock.ts'
 import { allowanceOf, chargeWrites, idleAtMs, NO_WRITES, type WriteRateState } from '../limits/write-rate.ts'
 import type { ServiceTables } from './schema.ts'
-import { inTransactionAfter } from './transaction.ts'
 
 const SWEEP_EVERY_MS = 60_000
+const MAX_KNOWN = 20_000
+const MAX_ATTEMPTS = 20
 
-/** The limit on writes in the service database, and so for all instances together. */
+interface Known {
+  readonly state: WriteRateState
+  /** Of the row that holds this state. */
+  readonly version: number
+}
+
+/**
+ * The limit on writes in the service database, and so for all instances together. What an instance believes of a user is
+ * written only if nobody else has written since, which takes one statement while a user stays with an instance.
+ */
 export class SqlWriteRateLimiter implements WriteRateLimiter {
   readonly #db: Kysely<ServiceTables>
   readonly #rate: WriteRate
   readonly #nowMs: () => number
   readonly #random: () => number
+  readonly #known = new Map<Did, Known>()
+  readonly #turns = new KeyedLock()
   #sweptAtMs = 0
 
   constructor(
@@ -33,43 +47,59 @@ export class SqlWriteRateLimiter implements WriteRateLimiter {
   }
 
   async charge(did: Did, writes: number): Promise<WriteAllowance> {
-    const nowMs = this.#nowMs()
-    await this.#sweep(nowMs)
-    const { state, retryAfterMs } = await inTransactionAfter(
-      this.#db,
-      (trx) => lock(trx, did),
-      async (trx, before) => {
-        const outcome = chargeWrites(before, writes, this.#rate, nowMs, this.#random)
-        if (outcome.state !== before) await this.#save(trx, did, outcome.state)
-        return outcome
-      },
-    )
-    if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
-    return allowanceOf(state, this.#rate, nowMs)
+    await this.#sweep()
+    return this.#turns.run(did, async () => {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        const nowMs = this.#nowMs()
+        const known = this.#known.get(did) ?? (await this.#load(did))
+        const { state, retryAfterMs } = chargeWrites(known.state, writes, this.#rate, nowMs, this.#random)
+        if (state !== known.state && !(await this.#save(did, known.version, state))) continue
+        if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
+        return allowanceOf(state, this.#rate, nowMs)
+      }
+      throw new StratosError('ServiceUnavailable', 'too many writes at the same time')
+    })
   }
 
-  async #save(trx: Kysely<ServiceTables>, did: Did, state: WriteRateState): Promise<void> {
-    await trx
+  /** Makes the row if need be. */
+  async #load(did: Did): Promise<Known> {
+    const row = await this.#db
+      .insertInto('write_rate')
+      .values({ did, state: JSON.stringify(NO_WRITES), version: 1, idle_at_ms: 0 })
+      .onConflict((conflict) => conflict.column('did').doUpdateSet({ did }))
+      .returning(['state', 'version'])
+      .executeTakeFirstOrThrow()
+    return this.#remember(did, { state: JSON.parse(row.state) as WriteRateState, version: row.version })
+  }
+
+  /** @returns whether the row was still as we knew it */
+  async #save(did: Did, version: number, state: WriteRateState): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
       .updateTable('write_rate')
-      .set({ state: JSON.stringify(state), idle_at_ms: idleAtMs(state, this.#rate) })
+      .set({
+        state: JSON.stringify(state),
+        version: version + 1,
+        idle_at_ms: idleAtMs(state, this.#rate),
+      })
       .where('did', '=', did)
-      .execute()
+      .where('version', '=', version)
+      .executeTakeFirstOrThrow()
+    const saved = numUpdatedRows === 1n
+    if (saved) this.#remember(did, { state, version: version + 1 })
+    else this.#known.delete(did)
+    return saved
   }
 
-  async #sweep(nowMs: number): Promise<void> {
+  #remember(did: Did, known: Known): Known {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.set(did, known)
+    return known
+  }
+
+  async #sweep(): Promise<void> {
+    const nowMs = this.#nowMs()
     if (nowMs - this.#sweptAtMs < SWEEP_EVERY_MS) return
     this.#sweptAtMs = nowMs
     await this.#db.deleteFrom('write_rate').where('idle_at_ms', '<=', nowMs).execute()
   }
-}
-
-/** Holds the user's row, which it makes if need be: a row that changes nothing is locked all the same. */
-async function lock(trx: Kysely<ServiceTables>, did: Did): Promise<WriteRateState> {
-  const { state } = await trx
-    .insertInto('write_rate')
-    .values({ did, state: JSON.stringify(NO_WRITES), idle_at_ms: 0 })
-    .onConflict((conflict) => conflict.column('did').doUpdateSet({ did }))
-    .returning('state')
-    .executeTakeFirstOrThrow()
-  return JSON.parse(state) as WriteRateState
 }

@@ -72,6 +72,7 @@ async function createServiceTables(schema: SchemaModule, traits: DialectTraits):
     .createTable('write_rate')
     .addColumn('did', text, (col) => col.primaryKey())
     .addColumn('state', 'text', (col) => col.notNull())
+    .addColumn('version', 'integer', (col) => col.notNull())
     .addColumn('idle_at_ms', 'bigint', (col) => col.notNull())
     .execute()
   await schema.createIndex('write_rate_idle').on('write_rate').column('idle_at_ms').execute()
