@@ -85,6 +85,10 @@ export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from '
 export type {
   ActorStores,
   Actors,
+  AuditEntry,
+  AuditLog,
+  AuditNote,
+  AuditedAction,
   BacklogStore,
   BlockChanges,
   EnrollmentStore,

@@ -1,4 +1,5 @@
 export { actorsContract } from './actors-contract.ts'
+export { auditLogContract } from './audit-log-contract.ts'
 export { backlogStoreContract } from './backlog-store-contract.ts'
 export { enrollmentStoreContract } from './enrollment-store-contract.ts'
 export { eventLogContract } from './event-log-contract.ts'

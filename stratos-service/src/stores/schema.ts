@@ -61,6 +61,17 @@ export interface ServiceTables extends FeedTables, JobTables {
   session_key: { jkt: string; did: string; created_at_ms: number; expires_at_ms: number }
   replay: { key: string; expires_at_ms: number }
   secret: { name: string; value: Uint8Array }
+  /** What operators did. Rows are never changed nor deleted. */
+  audit: {
+    id: Generated<number>
+    at_ms: number
+    actor: string
+    action: string
+    subject: string | null
+    /** JSON. */
+    before: string | null
+    after: string | null
+  }
   /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
   stub_backlog: { did: string }
   /** What the limit on writes remembers of a user; from `idle_at_ms` on it says no more than a missing row. */

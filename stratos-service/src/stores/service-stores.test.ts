@@ -1,4 +1,5 @@
 import {
+  auditLogContract,
   backlogStoreContract,
   enrollmentStoreContract,
   replayStoreContract,
@@ -26,6 +27,7 @@ describeEachDatabase('EnrollmentStore', (database) =>
   }),
 )
 describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))
+describeEachDatabase('AuditLog', (database) => auditLogContract(() => database().storage.audit))
 describeEachDatabase('BacklogStore', (database) => backlogStoreContract(() => database().storage.backlog))
 describeEachDatabase('ReplayStore', (database) => {
   const instances = useInstances(database)

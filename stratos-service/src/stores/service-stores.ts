@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { SqlAuditLog } from './audit-log.ts'
 import { SqlBacklogStore } from './backlog-store.ts'
 import type { DialectTraits } from './dialect.ts'
 import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
@@ -15,6 +16,7 @@ export function serviceStores(db: Kysely<ServiceTables>, traits: DialectTraits, 
     enrollments,
     memberships: new CachedMemberships(enrollments, nowMs),
     enrollmentJobs: new SqlJobQueue(db.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE),
+    audit: new SqlAuditLog(db, nowMs),
     backlog: new SqlBacklogStore(db),
     sessions: new SqlSessionStore(db),
     oauthStates: new OauthStateStore(db, nowMs),

@@ -1,11 +1,14 @@
-import type { SchemaModule } from 'kysely'
+import type { ColumnDefinitionBuilder, SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
 import type { Migration } from '../migrate.ts'
 import { createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of the service database, oldest first. A published entry never changes. */
 export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
-  return [{ name: '0001-first', up: (schema) => createServiceTables(schema, traits) }]
+  return [
+    { name: '0001-first', up: (schema) => createServiceTables(schema, traits) },
+    { name: '0002-audit', up: (schema) => createAuditTable(schema, traits) },
+  ]
 }
 
 async function createServiceTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {
@@ -13,9 +16,7 @@ async function createServiceTables(schema: SchemaModule, traits: DialectTraits):
   await createFeedsAndJobs(schema, traits)
   await schema
     .createTable('actor')
-    .addColumn('id', serial.type, (col) =>
-      serial.autoIncrement ? col.primaryKey().autoIncrement() : col.primaryKey(),
-    )
+    .addColumn('id', serial.type, asCounter(traits))
     .addColumn('did', text, (col) => col.notNull().unique())
     .addColumn('version', 'integer', (col) => col.notNull().defaultTo(0))
     .execute()
@@ -76,4 +77,23 @@ async function createServiceTables(schema: SchemaModule, traits: DialectTraits):
     .addColumn('idle_at_ms', 'bigint', (col) => col.notNull())
     .execute()
   await schema.createIndex('write_rate_idle').on('write_rate').column('idle_at_ms').execute()
+}
+
+async function createAuditTable(schema: SchemaModule, traits: DialectTraits): Promise<void> {
+  await schema
+    .createTable('audit')
+    .addColumn('id', traits.serial.type, asCounter(traits))
+    .addColumn('at_ms', 'bigint', (col) => col.notNull())
+    .addColumn('actor', traits.text, (col) => col.notNull())
+    .addColumn('action', traits.text, (col) => col.notNull())
+    .addColumn('subject', traits.text)
+    .addColumn('before', 'text')
+    .addColumn('after', 'text')
+    .execute()
+  await schema.createIndex('audit_subject').on('audit').columns(['subject', 'id']).execute()
+}
+
+function asCounter({ serial }: DialectTraits) {
+  return (col: ColumnDefinitionBuilder) =>
+    serial.autoIncrement ? col.primaryKey().autoIncrement() : col.primaryKey()
 }
