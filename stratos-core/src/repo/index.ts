@@ -5,6 +5,7 @@ export {
   importP256Keypair,
   importSecp256k1Keypair,
 } from './native-keypair.ts'
+export { verifyEcdsa } from './ecdsa.ts'
 export { verifySignature } from './native-verify.ts'
 export {
   buildCommit,

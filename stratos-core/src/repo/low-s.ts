@@ -1,7 +1,7 @@
 import type { Curve } from './curves.ts'
 
 /** Length of `r` and of `s` in a compact signature. */
-const SCALAR_BYTES = 32
+export const SCALAR_BYTES = 32
 
 /** A compact signature: `r` and `s`, nothing else. */
 export const SIGNATURE_BYTES = 2 * SCALAR_BYTES

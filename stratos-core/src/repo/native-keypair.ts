@@ -2,9 +2,10 @@
  * Signing keys that sign with the platform's own ECDSA: the same signatures as `@atproto/crypto` makes in JavaScript, an
  * order of magnitude faster.
  */
-import { type KeyObject, createECDH, createPrivateKey, sign } from 'node:crypto'
+import { type KeyObject, createECDH, createPrivateKey } from 'node:crypto'
 import { type Keypair, formatDidKey } from '@atproto/crypto'
 import { type Curve, P256, SECP256K1 } from './curves.ts'
+import { signEcdsa } from './ecdsa.ts'
 import { toLowS } from './low-s.ts'
 
 const PRIVATE_KEY_BYTES = 32
@@ -40,7 +41,7 @@ export class NativeKeypair implements Keypair {
 
   /** @returns 64 bytes: `r` and `s` over the SHA-256 of `bytes`, low-S */
   async sign(bytes: Uint8Array): Promise<Uint8Array> {
-    return toLowS(sign('sha256', bytes, { key: this.#key, dsaEncoding: 'ieee-p1363' }), this.#curve)
+    return toLowS(signEcdsa(this.#key, bytes), this.#curve)
   }
 
   /** The private key, 32 bytes. Whoever has them can sign in the name of its owner. */

@@ -1,6 +1,7 @@
-import { type KeyObject, createPublicKey, verify } from 'node:crypto'
+import { type KeyObject, createPublicKey } from 'node:crypto'
 import { parseDidKey } from '@atproto/crypto'
 import { CURVES, type Curve } from './curves.ts'
+import { verifyEcdsa } from './ecdsa.ts'
 import { SIGNATURE_BYTES, isLowS } from './low-s.ts'
 import { RecentlyUsed } from './recently-used.ts'
 
@@ -22,7 +23,7 @@ export function verifySignature(key: string | KeyObject, bytes: Uint8Array, sign
   const curve = publicKey === null ? undefined : curveOf(publicKey)
   if (publicKey === null || curve === undefined) return false
   if (signature.byteLength !== SIGNATURE_BYTES || !isLowS(signature, curve)) return false
-  return verify('sha256', bytes, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
+  return verifyEcdsa(publicKey, bytes, signature)
 }
 
 function curveOf(key: KeyObject): Curve | undefined {

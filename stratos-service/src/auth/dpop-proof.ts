@@ -1,5 +1,6 @@
-import { hash, verify } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { StratosError, type ReplayStore } from 'stratos-core'
+import { verifyEcdsa } from 'stratos-core/repo'
 import { MAX_JWS_LENGTH, parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
 import type { DpopNonces } from './dpop-nonce.ts'
 import { isSameResource } from './http-uri.ts'
@@ -11,7 +12,6 @@ const IAT_WINDOW_SEC = 60
 /** Identifiers are kept a little longer than proofs live, for instances whose clocks differ. */
 const REPLAY_MARGIN_SEC = 10
 const MAX_JTI_BYTES = 256
-const SIGNATURE_BYTES = 64
 
 const MAX_CACHED_KEYS = 2_000
 /** A header with nothing but typ, alg and jwk has about 250 characters. */
@@ -91,8 +91,7 @@ export class DpopProofs {
     const proofKey = this.#keys.get(proof.headerText) ?? readProofKey(proof.headerText)
     const { signingInput, signature } = proof
     // Either of the two equivalent signatures will do: browsers do not choose the low one.
-    const key = { key: proofKey.key, dsaEncoding: 'ieee-p1363' } as const
-    if (signature.byteLength !== SIGNATURE_BYTES || !verify('sha256', signingInput, key, signature)) {
+    if (!verifyEcdsa(proofKey.key, signingInput, signature)) {
       throw invalidProof('the signature does not match jwk')
     }
     return proofKey
