@@ -85,6 +85,8 @@ export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from '
 export type {
   ActorStores,
   Actors,
+  Approval,
+  ApprovalStore,
   AuditEntry,
   AuditLog,
   AuditNote,

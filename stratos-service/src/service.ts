@@ -18,6 +18,7 @@ import { KeyedLock } from './limits/keyed-lock.ts'
 import type { Logger } from './logger.ts'
 import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from './oauth/client.ts'
 import { oauthRoutes } from './oauth/routes.ts'
+import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
 import { Hydrate } from './operations/hydrate.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
@@ -101,6 +102,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const enrollments = new Enrollments({
     actors,
     store: storage.enrollments,
+    approvals: storage.approvals,
     policy: config.enrollment,
     autoBoundaries: config.enrollment.autoBoundaries,
     service,
@@ -108,6 +110,29 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     changed: async (did) => {
       memberships.forget(did)
       await publisher.publish(did)
+    },
+    nowMs,
+  })
+  const administration = new Administration({
+    enrollments: storage.enrollments,
+    approvals: storage.approvals,
+    audit: storage.audit,
+    serviceBoundaries: service.boundaries,
+    changed: (did) => {
+      memberships.forget(did)
+      void publisher.publish(did)
+    },
+  })
+  const jobs = new PdsJobs({
+    actors,
+    enrollments: storage.enrollments,
+    records: storage.enrollmentJobs,
+    backlog,
+    audit: storage.audit,
+    workers: {
+      markStubs: (did) => stubs.mark(did),
+      wakeStubs: (did) => stubs.wake(did),
+      wakeRecord: (did) => void publisher.publish(did),
     },
     nowMs,
   })
@@ -150,7 +175,8 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     reads,
     hydrate: new Hydrate({ records: reads, memberships }),
     enrollments,
-    jobs: new PdsJobs({ actors, enrollments: storage.enrollments, records: storage.enrollmentJobs }),
+    administration,
+    jobs,
     sessions,
     handles,
     boundaries: service.boundaries,

@@ -1,6 +1,6 @@
 import type { Did } from '../ids.ts'
 
-/** Actors whose queue may hold work, so that a restarted service looks at them and at nobody else. */
+/** Actors whose queue may hold work or what was given up, so that nobody has to look at all the others. */
 export interface BacklogStore {
   /** Durable when the promise resolves. */
   add(did: Did): Promise<void>

@@ -1,4 +1,5 @@
 export type { ActorStores, Actors } from './actors.ts'
+export type { Approval, ApprovalStore } from './approval-store.ts'
 export type { AuditEntry, AuditLog, AuditNote, AuditedAction } from './audit-log.ts'
 export type { BacklogStore } from './backlog-store.ts'
 export type { SigningKeyResolver } from './did-resolver.ts'

@@ -32,4 +32,13 @@ export interface JobQueue {
   /** Sets the job aside as a dead letter unless it was put again since. */
   giveUp(job: Job, error: string): Promise<void>
   listGivenUp(limit: number): Promise<Job[]>
+  /** The job of this key if it is given up. */
+  findGivenUp(key: string): Promise<Job | null>
+  /**
+   * Makes a job due at once, as if it were wished for again; also one that was given up.
+   *
+   * @returns false if there is no such job
+   */
+  revive(key: string, nowMs: number): Promise<boolean>
+  count(): Promise<{ readonly waiting: number; readonly givenUp: number }>
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { Boundary } from '../boundary/boundary.ts'
 import type { Enrollment } from '../enrollment/enrollment.ts'
 import { type Did, parseRkey } from '../ids.ts'
+import type { ApprovalStore } from '../storage/approval-store.ts'
+import type { AuditLog } from '../storage/audit-log.ts'
 import type { EnrollmentStore } from '../storage/enrollment-store.ts'
 import type { JobQueue } from '../storage/job-queue.ts'
 import { boundary, newDid } from './samples.ts'
@@ -11,7 +14,12 @@ import { boundary, newDid } from './samples.ts'
  * @param open `jobs` is the queue of those whose public record has to be written
  */
 export function enrollmentStoreContract(
-  open: () => { readonly store: EnrollmentStore; readonly jobs: JobQueue },
+  open: () => {
+    readonly store: EnrollmentStore
+    readonly jobs: JobQueue
+    readonly approvals: ApprovalStore
+    readonly audit: AuditLog
+  },
 ): void {
   const enrollmentOf = (did: Did, ...names: string[]): Omit<Enrollment, 'epoch' | 'active'> => ({
     did,
@@ -21,6 +29,10 @@ export function enrollmentStoreContract(
     pdsEndpoint: 'https://pds.example.com',
     enrollmentRkey: parseRkey('did:web:stratos.example'),
   })
+
+  const BY = { actor: 'admin', action: 'zone.stratos.admin.setBoundaries' }
+  const setBoundaries = (did: Did, ...names: string[]) =>
+    open().store.changeBoundaries(did, () => names.map(boundary), BY)
 
   describe('an enrollment', () => {
     it('is kept as it was given, with epoch 1', async () => {
@@ -45,26 +57,54 @@ export function enrollmentStoreContract(
       const given = enrollmentOf(newDid(), 'a')
       await open().store.enroll(given)
       const expected = { ...given, boundaries: [boundary('b'), boundary('c')], epoch: 2, active: true }
-      expect(await open().store.setBoundaries(given.did, [boundary('b'), boundary('c')])).toEqual(expected)
+      expect(await setBoundaries(given.did, 'c', 'b')).toEqual(expected)
       expect(await open().store.find(given.did)).toEqual(expected)
-      await open().store.setBoundaries(given.did, [])
+      await setBoundaries(given.did)
       expect(await open().store.find(given.did)).toMatchObject({ boundaries: [], epoch: 3 })
     })
 
     it('raises the epoch with each of several changes at the same time', async () => {
       const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
-      await Promise.all(['b', 'c', 'd'].map((name) => open().store.setBoundaries(did, [boundary(name)])))
+      await Promise.all(['b', 'c', 'd'].map((name) => setBoundaries(did, name)))
       expect(await open().store.find(did)).toMatchObject({ epoch: 4, boundaries: [expect.any(String)] })
     })
 
     it('cannot be changed where there is none', async () => {
-      expect(await open().store.setBoundaries(newDid(), [boundary('a')])).toBeNull()
+      expect(await setBoundaries(newDid(), 'a')).toBeNull()
+    })
+
+    it('loses no change of several at the same time that each build on what is held', async () => {
+      const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
+      const adding = (name: string) => (held: readonly Boundary[]) => [...held, boundary(name)]
+      await Promise.all(['b', 'c', 'd'].map((name) => open().store.changeBoundaries(did, adding(name), BY)))
+      expect(await open().store.find(did)).toMatchObject({ boundaries: ['a', 'b', 'c', 'd'].map(boundary) })
+    })
+
+    it('stays as it is when nothing is changed, or the change fails', async () => {
+      const enrolled = await open().store.enroll(enrollmentOf(newDid(), 'a', 'b'))
+      const { did } = enrolled
+      expect(await setBoundaries(did, 'b', 'a')).toEqual(enrolled)
+      const failing = () => {
+        throw new Error('no')
+      }
+      await expect(open().store.changeBoundaries(did, failing, BY)).rejects.toThrow('no')
+      expect(await open().store.find(did)).toEqual(enrolled)
+      expect(await open().jobs.find(did)).toMatchObject({ version: 1 })
+      expect(await open().audit.list({ subject: did, limit: 10 })).toHaveLength(1)
+    })
+
+    it('is changed together with a note of who did it, before and after', async () => {
+      const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
+      await setBoundaries(did, 'b')
+      expect(await open().audit.list({ subject: did, limit: 10 })).toMatchObject([
+        { ...BY, before: { boundaries: [boundary('a')] }, after: { boundaries: [boundary('b')] } },
+      ])
     })
 
     it('queues the writing of the public record, with every change', async () => {
       const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
       expect(await open().jobs.find(did)).toMatchObject({ version: 1 })
-      await open().store.setBoundaries(did, [boundary('b')])
+      await setBoundaries(did, 'b')
       expect(await open().jobs.find(did)).toMatchObject({ version: 2 })
     })
   })
@@ -84,6 +124,42 @@ export function enrollmentStoreContract(
       expect(listed).toHaveLength(before + 5)
       expect(listed.map(({ did }) => did)).toEqual(listed.map(({ did }) => did).toSorted())
       for (const did of dids) expect(listed).toContainEqual(await open().store.find(did))
+    })
+
+    it('are listed by boundary', async () => {
+      const dids = [newDid(), newDid(), newDid()].toSorted()
+      for (const did of dids) await open().store.enroll(enrollmentOf(did, 'x', 'z'))
+      await setBoundaries(dids[1] ?? newDid(), 'x')
+      const holders = await open().store.list('', 10, boundary('z'))
+      expect(holders.map(({ did }) => did)).toEqual([dids[0], dids[2]])
+      expect(await open().store.list(dids[0] ?? '', 10, boundary('z'))).toEqual([holders[1]])
+    })
+  })
+
+  describe('an approval', () => {
+    const approve = { actor: 'admin', action: 'zone.stratos.admin.enroll' }
+
+    it('can be replaced, is noted down, and ends with the enrollment', async () => {
+      const did = newDid()
+      expect(await open().approvals.find(did)).toBeNull()
+      expect(await open().approvals.approve(did, { boundaries: null }, approve)).toBe('approved')
+      expect(await open().approvals.find(did)).toEqual({ boundaries: null })
+      const approval = { boundaries: [boundary('a')] }
+      expect(await open().approvals.approve(did, approval, approve)).toBe('approved')
+      expect(await open().approvals.find(did)).toEqual(approval)
+      expect(await open().audit.list({ subject: did, limit: 10 })).toMatchObject([
+        { ...approve, before: { boundaries: null }, after: approval },
+        { ...approve, after: { boundaries: null } },
+      ])
+      await open().store.enroll(enrollmentOf(did, 'a'))
+      expect(await open().approvals.find(did)).toBeNull()
+    })
+
+    it('is not for those who are enrolled', async () => {
+      const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
+      expect(await open().approvals.approve(did, { boundaries: null }, approve)).toBe('enrolled')
+      expect(await open().approvals.find(did)).toBeNull()
+      expect(await open().audit.list({ subject: did, limit: 10 })).toEqual([])
     })
   })
 }

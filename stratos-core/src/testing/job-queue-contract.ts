@@ -93,12 +93,39 @@ export function jobQueueContract(open: () => Promise<QueueAccess>): void {
       await access((queue) => queue.giveUp(job, 'refused'))
       expect(await keys(access)).toEqual(['b'])
       expect(await access((queue) => queue.find('a'))).toBeNull()
-      expect(await access((queue) => queue.listGivenUp(10))).toMatchObject([
-        { key: 'a', attempts: 1, lastError: 'refused' },
-      ])
+      const aside = { key: 'a', attempts: 1, lastError: 'refused' }
+      expect(await access((queue) => queue.listGivenUp(10))).toMatchObject([aside])
+      expect(await access((queue) => queue.findGivenUp('a'))).toMatchObject(aside)
+      expect(await access((queue) => queue.findGivenUp('b'))).toBeNull()
       await access((queue) => queue.put([wish('a')], 2))
       expect(await keys(access)).toEqual(['a', 'b'])
       expect(await access((queue) => queue.listGivenUp(10))).toEqual([])
+    })
+  })
+
+  describe('a job that is revived', () => {
+    it('is due at once, in its old place, whether it waits or was given up', async () => {
+      const access = await open()
+      await access((queue) => queue.put([wish('a'), wish('b'), wish('c')], 1))
+      const [a, b] = await access((queue) => queue.list(2))
+      if (a === undefined || b === undefined) throw new Error('there are no jobs')
+      await access((queue) => queue.giveUp(a, 'refused'))
+      await access((queue) => queue.retry(b, 99, 'away'))
+      expect(await access((queue) => queue.count())).toEqual({ waiting: 2, givenUp: 1 })
+      for (const key of ['a', 'b']) expect(await access((queue) => queue.revive(key, 7))).toBe(true)
+      const renewed = { version: 2, attempts: 0, nextAttemptAtMs: 7, lastError: null }
+      expect(await access((queue) => queue.list(10))).toMatchObject([
+        { key: 'a', payload: 'a', ...renewed },
+        { key: 'b', payload: 'b', ...renewed },
+        { key: 'c' },
+      ])
+      expect(await access((queue) => queue.count())).toEqual({ waiting: 3, givenUp: 0 })
+    })
+
+    it('must be there', async () => {
+      const access = await open()
+      expect(await access((queue) => queue.revive('a', 7))).toBe(false)
+      expect(await access((queue) => queue.count())).toEqual({ waiting: 0, givenUp: 0 })
     })
   })
 

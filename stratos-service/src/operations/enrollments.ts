@@ -5,6 +5,7 @@ import {
   signAttestation,
   StratosError,
   type Actors,
+  type ApprovalStore,
   type Attestation,
   type Boundary,
   type Did,
@@ -34,9 +35,10 @@ export type EnrollmentStatus =
 export class Enrollments {
   readonly #actors: Actors
   readonly #store: EnrollmentStore
+  readonly #approvals: Pick<ApprovalStore, 'find'>
   readonly #policy: EnrollmentPolicy
   readonly #autoBoundaries: readonly Boundary[]
-  readonly #service: { readonly did: Did; readonly boundaries: ReadonlySet<string> }
+  readonly #service: { readonly did: Did }
   readonly #serviceKey: Keypair
   readonly #changed: (did: Did) => Promise<void>
   readonly #nowMs: () => number
@@ -44,10 +46,12 @@ export class Enrollments {
   constructor(options: {
     actors: Actors
     store: EnrollmentStore
+    /** Say who may enroll whatever the policy, and behind what. */
+    approvals: Pick<ApprovalStore, 'find'>
     policy: EnrollmentPolicy
     /** Given to every new user. */
     autoBoundaries: readonly Boundary[]
-    service: { readonly did: Did; readonly boundaries: ReadonlySet<string> }
+    service: { readonly did: Did }
     /** Signs attestations. */
     serviceKey: Keypair
     /** Told after every durable change, before the caller is answered. */
@@ -56,6 +60,7 @@ export class Enrollments {
   }) {
     this.#actors = options.actors
     this.#store = options.store
+    this.#approvals = options.approvals
     this.#policy = options.policy
     this.#autoBoundaries = options.autoBoundaries
     this.#service = options.service
@@ -72,8 +77,8 @@ export class Enrollments {
    * @throws {StratosError} `EnrollmentDenied`
    */
   async enroll(did: Did, pdsEndpoint: string | null): Promise<{ enrollment: Enrollment; isNew: boolean }> {
-    const eligibility = decideEligibility(this.#policy, did, pdsEndpoint)
-    if (!eligibility.allow)
+    const approval = await this.#approvals.find(did)
+    if (approval === null && !decideEligibility(this.#policy, did, pdsEndpoint).allow)
       throw new StratosError('EnrollmentDenied', 'this service does not accept your account')
     if (pdsEndpoint === null) throw new StratosError('EnrollmentDenied', 'your DID document names no PDS')
     const before = await this.#store.find(did)
@@ -86,7 +91,7 @@ export class Enrollments {
       did,
       enrolledAt: new Date(this.#nowMs()).toISOString(),
       signingKey: keypair.did(),
-      boundaries: [...this.#autoBoundaries],
+      boundaries: [...(approval?.boundaries ?? this.#autoBoundaries)],
       pdsEndpoint,
       enrollmentRkey: serviceDidToRkey(this.#service.did),
     })
@@ -107,24 +112,6 @@ export class Enrollments {
     const attested = viewer.kind === 'service' || (viewer.kind === 'user' && viewer.did === did)
     const attestation = attested ? await signAttestation(enrollment, this.#serviceKey) : undefined
     return { enrolled: true, enrolledAt, signingKey, boundaries, enrollmentRkey: rkey, attestation }
-  }
-
-  /**
-   * Replaces a user's boundaries. Their records stay where they are.
-   *
-   * @param boundaries qualified; duplicates are dropped
-   * @throws {StratosError} `InvalidRequest` for a boundary that this service does not have, `NotFound` for a DID that is
-   *   not enrolled
-   */
-  async setBoundaries(did: Did, boundaries: readonly string[]): Promise<Enrollment> {
-    const unknown = boundaries.find((boundary) => !this.#service.boundaries.has(boundary))
-    if (unknown !== undefined) {
-      throw new StratosError('InvalidRequest', `${unknown} is not a boundary of this service`)
-    }
-    const enrollment = await this.#store.setBoundaries(did, [...new Set(boundaries)] as Boundary[])
-    if (enrollment === null) throw new StratosError('NotFound', `${did} is not enrolled`)
-    await this.#changed(did)
-    return enrollment
   }
 }
 

@@ -6,8 +6,13 @@ export async function readIfPresent<T>(
   did: Did,
   work: (stores: ActorStores) => Promise<T>,
 ): Promise<T | null> {
+  return nullIfAbsent(actors.read(did, work))
+}
+
+/** What comes of work on a repo, or null when there is no such repo. */
+export async function nullIfAbsent<T>(work: Promise<T>): Promise<T | null> {
   try {
-    return await actors.read(did, work)
+    return await work
   } catch (err) {
     if (err instanceof StratosError && err.code === 'RepoNotFound') return null
     throw err

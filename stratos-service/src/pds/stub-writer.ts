@@ -111,8 +111,11 @@ export class StubWriter {
   async #unmarkWhenIdle(did: Did): Promise<number | null> {
     const idleSinceMs = this.#marked.get(did)?.idleSinceMs ?? 0
     if (this.#nowMs() - idleSinceMs < IDLE_MS) return idleSinceMs + IDLE_MS
+    const { givenUp } = await this.#actors.read(did, ({ stubs }) => stubs.count())
     // Forget first: a write that comes now marks the actor again, before or after the removal.
     this.#marked.delete(did)
+    // Who counts what was given up finds it by the backlog.
+    if (givenUp > 0) return null
     await this.#backlog.remove(did)
     if (this.#marked.has(did)) await this.#backlog.add(did)
     return null

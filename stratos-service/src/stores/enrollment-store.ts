@@ -2,11 +2,13 @@ import type { Kysely, Selectable } from 'kysely'
 import {
   parseDid,
   parseRkey,
+  type AuditedAction,
   type Boundary,
   type Did,
   type Enrollment,
   type EnrollmentStore,
 } from 'stratos-core'
+import { SqlAuditLog } from './audit-log.ts'
 import type { DialectTraits } from './dialect.ts'
 import { encodeEnrollmentEvent, type EnrollmentEvent } from './enrollment-event.ts'
 import { SqlEventLog } from './event-log.ts'
@@ -32,13 +34,22 @@ export class SqlEnrollmentStore implements EnrollmentStore {
     return this.#find(this.#db, did)
   }
 
-  async list(after: string, limit: number): Promise<Enrollment[]> {
-    const rows = await selectEnrollments(this.#db, this.#traits)
+  async list(after: string, limit: number, boundary?: string): Promise<Enrollment[]> {
+    let query = selectEnrollments(this.#db, this.#traits)
       .where('enrollment.did', '>', after)
       .orderBy('enrollment.did')
       .limit(limit)
-      .execute()
-    return rows.map(toEnrollment)
+    if (boundary !== undefined) {
+      query = query.where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('enrollment_boundary')
+            .select('enrollment_boundary.did')
+            .whereRef('enrollment_boundary.did', '=', 'enrollment.did')
+            .where('enrollment_boundary.boundary', '=', boundary),
+        ),
+      )
+    }
+    return (await query.execute()).map(toEnrollment)
   }
 
   async count(): Promise<number> {
@@ -67,6 +78,7 @@ export class SqlEnrollmentStore implements EnrollmentStore {
       if (numInsertedOrUpdatedRows === 1n) {
         await together([
           insertBoundaries(trx, did, boundaries),
+          trx.deleteFrom('approval').where('did', '=', did).execute(),
           this.#announce(trx, { did, action: 'enroll', boundaries }),
         ])
       }
@@ -74,22 +86,48 @@ export class SqlEnrollmentStore implements EnrollmentStore {
     })
   }
 
-  async setBoundaries(did: Did, boundaries: readonly Boundary[]): Promise<Enrollment | null> {
+  async changeBoundaries(
+    did: Did,
+    change: (held: readonly Boundary[]) => readonly Boundary[],
+    by: AuditedAction,
+  ): Promise<Enrollment | null> {
     return inTransaction(this.#db, async (trx) => {
-      // Holds the row: whoever changes the same enrollment waits, and counts on from here.
-      const { numUpdatedRows } = await trx
+      // Holds the row: whoever changes the same enrollment waits, and goes on from here.
+      const held = trx
         .updateTable('enrollment')
-        .set((eb) => ({ epoch: eb('epoch', '+', 1) }))
+        .set((eb) => ({ epoch: eb.ref('epoch') }))
         .where('did', '=', did)
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows !== 1n) return null
+      const [, before] = await together([held.execute(), this.#find(trx, did)])
+      if (before === null) return null
+      const boundaries = change(before.boundaries).toSorted()
       await together([
-        trx.deleteFrom('enrollment_boundary').where('did', '=', did).execute(),
-        insertBoundaries(trx, did, boundaries),
-        this.#announce(trx, { did, action: 'enroll', boundaries }),
+        new SqlAuditLog(trx, this.#nowMs).append({
+          ...by,
+          subject: did,
+          before: { boundaries: before.boundaries },
+          after: { boundaries },
+        }),
+        ...(String(boundaries) === String(before.boundaries) ? [] : [this.#replace(trx, before, boundaries)]),
       ])
       return this.#get(trx, did)
     })
+  }
+
+  async #replace(
+    trx: Kysely<ServiceTables>,
+    { did, epoch }: Enrollment,
+    boundaries: readonly Boundary[],
+  ): Promise<void> {
+    await together([
+      trx
+        .updateTable('enrollment')
+        .set({ epoch: epoch + 1 })
+        .where('did', '=', did)
+        .execute(),
+      trx.deleteFrom('enrollment_boundary').where('did', '=', did).execute(),
+      insertBoundaries(trx, did, boundaries),
+      this.#announce(trx, { did, action: 'enroll', boundaries }),
+    ])
   }
 
   async #get(db: Kysely<ServiceTables>, did: Did): Promise<Enrollment> {

@@ -21,8 +21,11 @@ export class SqlJobQueue implements JobQueue {
   }
 
   async find(key: string): Promise<Job | null> {
-    const row = await this.#select(0).where('key', '=', key).executeTakeFirst()
-    return row === undefined ? null : toJob(row)
+    return this.#find(0, key)
+  }
+
+  async findGivenUp(key: string): Promise<Job | null> {
+    return this.#find(1, key)
   }
 
   async list(limit: number): Promise<Job[]> {
@@ -50,6 +53,27 @@ export class SqlJobQueue implements JobQueue {
     await this.#fail(job, { given_up: 1 }, error)
   }
 
+  async revive(key: string, nowMs: number): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
+      .updateTable('job')
+      .set((eb) => ({ version: eb('version', '+', 1), ...renewed(nowMs) }))
+      .where('queue', '=', this.#queue)
+      .where('key', '=', key)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  }
+
+  async count(): Promise<{ waiting: number; givenUp: number }> {
+    const rows = await this.#db
+      .selectFrom('job')
+      .select(['given_up', ({ fn }) => fn.countAll().as('total')])
+      .where('queue', '=', this.#queue)
+      .groupBy('given_up')
+      .execute()
+    const totalOf = (givenUp: number) => Number(rows.find((row) => row.given_up === givenUp)?.total ?? 0)
+    return { waiting: totalOf(0), givenUp: totalOf(1) }
+  }
+
   async #put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
     await this.#db
       .insertInto('job')
@@ -67,20 +91,14 @@ export class SqlJobQueue implements JobQueue {
           position: eb(eb.fn.coalesce(last, eb.val(0)), '+', index + 1),
           payload,
           version: 1,
-          attempts: 0,
-          next_attempt_at_ms: nowMs,
-          last_error: null,
-          given_up: 0,
+          ...renewed(nowMs),
         }))
       })
       .onConflict((conflict) =>
         conflict.columns(['queue', 'key']).doUpdateSet((eb) => ({
           payload: eb.ref('excluded.payload'),
           version: eb('job.version', '+', 1),
-          attempts: 0,
-          next_attempt_at_ms: nowMs,
-          last_error: null,
-          given_up: 0,
+          ...renewed(nowMs),
         })),
       )
       .execute()
@@ -104,6 +122,11 @@ export class SqlJobQueue implements JobQueue {
       .execute()
   }
 
+  async #find(givenUp: 0 | 1, key: string): Promise<Job | null> {
+    const row = await this.#select(givenUp).where('key', '=', key).executeTakeFirst()
+    return row === undefined ? null : toJob(row)
+  }
+
   async #list(givenUp: 0 | 1, limit: number): Promise<Job[]> {
     return (await this.#select(givenUp).orderBy('position').orderBy('key').limit(limit).execute()).map(toJob)
   }
@@ -115,6 +138,11 @@ export class SqlJobQueue implements JobQueue {
       .where('queue', '=', this.#queue)
       .where('given_up', '=', givenUp)
   }
+}
+
+/** What a job is like whenever somebody wishes for it. */
+function renewed(nowMs: number) {
+  return { attempts: 0, next_attempt_at_ms: nowMs, last_error: null, given_up: 0 }
 }
 
 function toJob(

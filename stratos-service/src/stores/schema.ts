@@ -61,6 +61,8 @@ export interface ServiceTables extends FeedTables, JobTables {
   session_key: { jkt: string; did: string; created_at_ms: number; expires_at_ms: number }
   replay: { key: string; expires_at_ms: number }
   secret: { name: string; value: Uint8Array }
+  /** Accounts that may enroll whatever the mode; `boundaries` is JSON. */
+  approval: { did: string; boundaries: string | null; approved_at_ms: number }
   /** What operators did. Rows are never changed nor deleted. */
   audit: {
     id: Generated<number>

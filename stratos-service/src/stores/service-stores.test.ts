@@ -22,8 +22,8 @@ function useInstances(database: () => Database): () => readonly Storage[] {
 
 describeEachDatabase('EnrollmentStore', (database) =>
   enrollmentStoreContract(() => {
-    const { enrollments, enrollmentJobs } = database().storage
-    return { store: enrollments, jobs: enrollmentJobs }
+    const { enrollments, enrollmentJobs, approvals, audit } = database().storage
+    return { store: enrollments, jobs: enrollmentJobs, approvals, audit }
   }),
 )
 describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))

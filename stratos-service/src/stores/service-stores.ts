@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { SqlApprovalStore } from './approval-store.ts'
 import { SqlAuditLog } from './audit-log.ts'
 import { SqlBacklogStore } from './backlog-store.ts'
 import type { DialectTraits } from './dialect.ts'
@@ -16,6 +17,7 @@ export function serviceStores(db: Kysely<ServiceTables>, traits: DialectTraits, 
     enrollments,
     memberships: new CachedMemberships(enrollments, nowMs),
     enrollmentJobs: new SqlJobQueue(db.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE),
+    approvals: new SqlApprovalStore(db, nowMs),
     audit: new SqlAuditLog(db, nowMs),
     backlog: new SqlBacklogStore(db),
     sessions: new SqlSessionStore(db),

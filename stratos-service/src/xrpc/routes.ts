@@ -1,6 +1,7 @@
 import { com, zone } from 'stratos-core/lexicons'
 import { admin, anyViewer, enrolledUser, keyHolder, open, sessionHolder } from '../auth/guards.ts'
 import type { SessionKeys } from '../auth/session-key.ts'
+import type { Administration } from '../operations/administration.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { PdsJobs } from '../operations/pds-jobs.ts'
@@ -14,8 +15,16 @@ import { listRecords } from './com/atproto/repo/listRecords.ts'
 import { putRecord } from './com/atproto/repo/putRecord.ts'
 import type { MethodTable } from './method-table.ts'
 import type { HandleLookup } from './own-repo.ts'
+import { addBoundary } from './zone/stratos/admin/addBoundary.ts'
+import { auditLog } from './zone/stratos/admin/auditLog.ts'
+import { enroll } from './zone/stratos/admin/enroll.ts'
+import { getEnrollment } from './zone/stratos/admin/getEnrollment.ts'
+import { listEnrollments } from './zone/stratos/admin/listEnrollments.ts'
 import { listJobs } from './zone/stratos/admin/listJobs.ts'
+import { removeBoundary } from './zone/stratos/admin/removeBoundary.ts'
+import { retryJob } from './zone/stratos/admin/retryJob.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
+import { stats } from './zone/stratos/admin/stats.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
 import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
 import { hydrateRecord } from './zone/stratos/repo/hydrateRecord.ts'
@@ -29,6 +38,7 @@ export interface RouteParts {
   readonly reads: ReadRecords
   readonly hydrate: Hydrate
   readonly enrollments: Enrollments
+  readonly administration: Administration
   readonly jobs: PdsJobs
   readonly sessions: SessionKeys
   readonly handles: HandleLookup
@@ -40,7 +50,7 @@ const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
 
 /** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
 export function addRoutes(table: MethodTable, parts: RouteParts): void {
-  const { writes, reads, hydrate, enrollments, jobs, sessions, handles, boundaries } = parts
+  const { writes, reads, hydrate, enrollments, administration, jobs, sessions, handles, boundaries } = parts
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)
@@ -71,6 +81,14 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.server.createSession, keyHolder, createSession(sessions))
   table.add(zone.stratos.server.deleteSession, sessionHolder, deleteSession(sessions))
 
+  table.add(zone.stratos.admin.listEnrollments, admin, listEnrollments(administration))
+  table.add(zone.stratos.admin.getEnrollment, admin, getEnrollment(administration))
+  table.add(zone.stratos.admin.addBoundary, admin, addBoundary(administration))
+  table.add(zone.stratos.admin.removeBoundary, admin, removeBoundary(administration))
+  table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(administration))
+  table.add(zone.stratos.admin.enroll, admin, enroll(administration))
   table.add(zone.stratos.admin.listJobs, admin, listJobs(jobs))
-  table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(enrollments))
+  table.add(zone.stratos.admin.retryJob, admin, retryJob(jobs))
+  table.add(zone.stratos.admin.stats, admin, stats(jobs))
+  table.add(zone.stratos.admin.auditLog, admin, auditLog(administration))
 }

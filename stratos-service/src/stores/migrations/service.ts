@@ -8,6 +8,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
   return [
     { name: '0001-first', up: (schema) => createServiceTables(schema, traits) },
     { name: '0002-audit', up: (schema) => createAuditTable(schema, traits) },
+    { name: '0003-approvals', up: (schema) => createApprovalTable(schema, traits) },
   ]
 }
 
@@ -91,6 +92,15 @@ async function createAuditTable(schema: SchemaModule, traits: DialectTraits): Pr
     .addColumn('after', 'text')
     .execute()
   await schema.createIndex('audit_subject').on('audit').columns(['subject', 'id']).execute()
+}
+
+async function createApprovalTable(schema: SchemaModule, { text }: DialectTraits): Promise<void> {
+  await schema
+    .createTable('approval')
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('boundaries', 'text')
+    .addColumn('approved_at_ms', 'bigint', (col) => col.notNull())
+    .execute()
 }
 
 function asCounter({ serial }: DialectTraits) {

@@ -1,0 +1,15 @@
+import { parseDid, type OperatorViewer } from 'stratos-core'
+import { zone } from 'stratos-core/lexicons'
+import type { Administration } from '../../../../operations/administration.ts'
+import type { Handler } from '../../../method-table.ts'
+import { auditedBy } from './audited-by.ts'
+
+const METHOD = zone.stratos.admin.removeBoundary.main
+
+export const removeBoundary =
+  (administration: Pick<Administration, 'removeBoundary'>): Handler<typeof METHOD, OperatorViewer> =>
+  async ({ viewer, input: { body } }) => {
+    const by = auditedBy(viewer, METHOD)
+    const { did, boundaries } = await administration.removeBoundary(parseDid(body.did), body.boundary, by)
+    return { did, boundaries: [...boundaries] }
+  }
