@@ -1,10 +1,9 @@
 import { describe, it } from 'vitest'
-import { runCrashCampaign } from './_util/crash-campaign.ts'
+import { CRASH_LIMITS, runCrashCampaign } from './_util/crash-campaign.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { seededRandom } from './_util/random.ts'
 
-const LIMITS = { STRATOS_WRITE_RATE_MAX_WRITES: '1000000', STRATOS_AUTH_FAILURES_PER_MINUTE: '1000000' }
-const network = useNetwork({ enrolled: true, serviceEnv: LIMITS })
+const network = useNetwork({ enrolled: true, serviceEnv: CRASH_LIMITS })
 
 describe('a service that is killed again and again while people write', () => {
   it('keeps what it has acknowledged, whole, and lets the stubs catch up', { timeout: 300_000 }, async () => {

@@ -1,10 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AtpAgent } from '@atproto/api'
 import { verifyRepoCar } from '@atproto/repo'
+import { parseStubSource, type LoggedEvent } from 'stratos-core'
 import { ProofClient, sendRequest, waitUntil, type Account, type Network } from 'test-network'
 import { expect } from 'vitest'
+import { decodeCommitEvent } from '../../src/operations/commit-event.ts'
 import { exportCar, readOffline } from './offline.ts'
 import { POST, post } from './post.ts'
+
+/** So that no limit stands between the writers and the crashes. */
+export const CRASH_LIMITS = {
+  STRATOS_WRITE_RATE_MAX_WRITES: '1000000',
+  STRATOS_AUTH_FAILURES_PER_MINUTE: '1000000',
+}
 
 /** What one writer knows: the records whose writes were acknowledged, and those that were never answered. */
 class Ledger {
@@ -19,19 +27,22 @@ export interface CrashCampaign {
   readonly accounts: readonly Account[]
   readonly kills: number
   readonly random: () => number
+  /** Longest pause between two writes of one user; in a long campaign the PDS has to keep up with the stubs. */
+  readonly pauseMs?: number
 }
 
 /**
  * Kills the service at random moments while users write, and checks that it kept every promise: what it acknowledged is
  * there, nothing is half there, the repos verify, no event is missing, and the public stubs agree in the end.
  */
-export async function runCrashCampaign({ network, accounts, kills, random }: CrashCampaign): Promise<void> {
+export async function runCrashCampaign(campaign: CrashCampaign): Promise<void> {
+  const { network, accounts, kills, random, pauseMs = 0 } = campaign
   const ledgers = new Map(accounts.map((account) => [account, new Ledger()]))
   const over = new AbortController()
   const writers = accounts.map((account, index) => {
     const ledger = ledgers.get(account)
     if (ledger === undefined) throw new Error('unreachable')
-    return writeUntil(over.signal, network, account, ledger, index)
+    return writeUntil(over.signal, network, account, ledger, index, () => random() * pauseMs)
   })
   for (let kill = 0; kill < kills; kill += 1) {
     await delay(100 + random() * 900)
@@ -56,6 +67,7 @@ async function writeUntil(
   account: Account,
   ledger: Ledger,
   seed: number,
+  pauseMs: () => number,
 ): Promise<void> {
   let client: ProofClient | null = null
   for (let count = 0; !signal.aborted; count += 1) {
@@ -66,6 +78,8 @@ async function writeUntil(
     }
     try {
       await writeOne(client, network, account, ledger, count, seed)
+      const pause = Math.round(pauseMs())
+      if (pause > 0) await delay(pause)
     } catch {
       // The connection broke with the service: `writeOne` has noted what that leaves open.
       await delay(20)
@@ -133,9 +147,31 @@ async function expectKept(
   for (const [rkey, cid] of ledger.sure) expect(inTree.get(rkey)).toBe(cid)
   for (const rkey of inTree.keys()) expect(ledger.sure.has(rkey) || ledger.unsure.has(rkey)).toBe(true)
   expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: events.length }, (_, index) => index + 1))
+  expectChain(events, { cid: String(head?.cid), contents: inTree })
 }
 
-/** Waits until the public repo has a stub of every private record and of nothing else. */
+/** Every commit left one event, in the order of their revisions, and what they say adds up to what is there. */
+function expectChain(
+  events: readonly LoggedEvent[],
+  head: { cid: string; contents: ReadonlyMap<string, string> },
+): void {
+  const contents = new Map<string, string>()
+  let last = { rev: '', commit: '' }
+  for (const { body } of events) {
+    const { rev, commit, ops } = decodeCommitEvent(body)
+    expect(rev > last.rev).toBe(true)
+    last = { rev, commit: commit.toString() }
+    for (const { path, cid } of ops) {
+      const rkey = path.slice(POST.length + 1)
+      if (cid === null) contents.delete(rkey)
+      else contents.set(rkey, cid.toString())
+    }
+  }
+  expect(last.commit).toBe(head.cid)
+  expect(contents).toEqual(head.contents)
+}
+
+/** Waits until the public repo has a stub of every private record, of its newest version, and of nothing else. */
 async function expectStubs(network: Network, account: Account): Promise<void> {
   const client = await ProofClient.signIn(network, account)
   const agent = new AtpAgent({ service: network.pdsUrl })
@@ -153,14 +189,20 @@ async function expectStubs(network: Network, account: Account): Promise<void> {
     async () => {
       const publicly = await listAll(async (cursor) => {
         const query = { repo: account.did, collection: POST, limit: 100, cursor }
-        return (await agent.com.atproto.repo.listRecords(query)).data
+        const { cursor: next, records } = (await agent.com.atproto.repo.listRecords(query)).data
+        const subjects = records.map(({ uri, value }) => ({ uri, cid: subjectCid(value) }))
+        return { records: subjects, cursor: next }
       })
       return (
-        JSON.stringify([...publicly.keys()].toSorted()) === JSON.stringify([...privately.keys()].toSorted())
+        publicly.size === privately.size && [...privately].every(([uri, cid]) => publicly.get(uri) === cid)
       )
     },
-    120_000,
+    240_000,
   )
+}
+
+function subjectCid(stub: unknown): string {
+  return parseStubSource(stub)?.subject.cid ?? 'not a stub'
 }
 
 interface ListPage {
