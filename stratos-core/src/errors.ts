@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'RecordAlreadyExists',
   'InvalidSwap',
   'ConcurrentModification',
+  'UnbalancedRepo',
   'NotEnrolled',
   'EnrollmentDenied',
   'AuthenticationRequired',

@@ -4,7 +4,15 @@
  *
  * @see https://atproto.com/specs/data-model
  */
-import { type Cid, type LexMap, isCid, isDaslCid, isPlainObject } from '@atproto/lex-data'
+import {
+  type Cid,
+  type LexMap,
+  isCid,
+  isDaslCid,
+  isLegacyBlobRef,
+  isPlainObject,
+  isTypedBlobRef,
+} from '@atproto/lex-data'
 import { StratosError } from '../errors.ts'
 
 /** Deepest nesting of maps and lists; the record itself is the first level. */
@@ -62,6 +70,16 @@ function checkMap(map: Record<string, unknown>, depth: number): void {
     if (key === '$type' && (typeof value !== 'string' || value === '')) throw invalid('$type must be text')
     checkValue(value, depth + 1)
   }
+  checkBlob(map)
+}
+
+/** What looks like a blob must be one, or nobody would keep the blob for it. */
+function checkBlob(map: Record<string, unknown>): void {
+  if (map.$type === 'blob' && !isTypedBlobRef(map, { strict: true })) {
+    throw invalid('a blob has a $type, a ref to its raw CID, a mimeType and a size, and nothing else')
+  }
+  if (isLegacyBlobRef(map, { strict: false }))
+    throw invalid('blobs are not written as cid and mimeType any more')
 }
 
 function checkText(text: string): void {

@@ -48,6 +48,16 @@ describe('referencesOf', () => {
       post({ embed: { $type: 'app.bsky.embed.external', external: { uri: PARENT } } }),
       [PARENT],
     ],
+    [
+      'members that nobody knows',
+      post({ embed: { $type: 'com.example#x', quoted: PARENT, list: [[ROOT]] } }),
+      [PARENT, ROOT],
+    ],
+    [
+      'text that only mentions a scheme',
+      post({ embed: { external: { title: 'meet at: the pub, not at://', description: 'at home' } } }),
+      [],
+    ],
     ['another kind of record', { $type: 'zone.stratos.other', reply: 'yes', embed: quote(PARENT) }, []],
   ])('lists those of %s', (_, record, references) => {
     expect(referencesOf(record)).toEqual(references)
@@ -61,6 +71,21 @@ describe('referencesOf', () => {
     [
       'a quote of a public post in other letters',
       post({ embed: quote('at://did:plc:carol/APP.BSKY.feed.post/1') }),
+    ],
+    ['a public post in a member that nobody knows', post({ embed: { quoted: PUBLIC } })],
+    ['a public post as the name of a member', post({ embed: { [PUBLIC]: true } })],
+    ['a public post after a blank', post({ embed: quote(` ${PUBLIC}`) })],
+    ['a public post before a line break', post({ embed: quoteWithMedia(`${PUBLIC}\n`) })],
+    [
+      'a public post behind invisible characters',
+      post({ embed: { x: `\u200b\ufeffat:\t//${PUBLIC.slice(5)}` } }),
+    ],
+    ['a public post in upper case', post({ embed: { x: PUBLIC.toUpperCase() } })],
+    ['a public post with an escaped dot', post({ embed: { x: PUBLIC.replace('app.', 'app%2E') } })],
+    ['a private post with a blank', post({ embed: quote(`${PARENT} `) })],
+    [
+      'more quotes than can be looked up',
+      post({ embed: { list: Array.from({ length: 21 }, (_, index) => `${PARENT.slice(0, -2)}${index}`) } }),
     ],
     ['a quote by handle', post({ embed: quote('at://alice.test/zone.stratos.feed.post/1') })],
     ['a quote of a whole repo', post({ embed: quote('at://did:plc:alice') })],
@@ -125,6 +150,7 @@ describe('assertNoPrivateEmbed', () => {
     ['a private post by handle', quote('at://alice.test/zone.stratos.feed.post/1')],
     ['a private post in other letters', quote('AT://did:plc:alice/Zone.Stratos.feed.post/1')],
     ['a link to a private post', { external: { uri: PARENT } }],
+    ['a private post in a member that nobody knows', { quoted: [` ${PARENT}`] }],
   ])('refuses %s', (_, embed) => {
     expect(() => assertNoPrivateEmbed(publicPost(embed))).toThrow(INVALID)
   })

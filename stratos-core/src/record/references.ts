@@ -13,20 +13,30 @@ export const POST_COLLECTION = 'zone.stratos.feed.post' satisfies Nsid
 const PRIVATE_RECORD = /^at:\/\/[^/]*\/zone\.stratos\./i
 const PUBLIC_RECORD = /^at:\/\/[^/]*\/app\.bsky\./i
 
+/** Each one is looked up before a post is written. */
+const MAX_REFERENCES = 20
+
 /**
  * Lists the records a post refers to: both ends of `reply`, and every record inside `embed`, however deep. Other kinds of
  * record refer to nothing that we know of.
  *
- * @returns each URI once
+ * @returns each URI once, at most 20
  * @throws {StratosError} `InvalidRecord` for a reply without parent or root, a reference that is not the URI of a record
- *   in a DID's repo, or an embedded `app.bsky.*` record
+ *   in a DID's repo, an embedded `app.bsky.*` record, or more than 20 references
  */
 export function referencesOf(record: unknown): AtUri[] {
   if (textMemberOf(record, '$type') !== POST_COLLECTION) return []
   const embedded = embeddedUris(record)
-  const bluesky = embedded.find((uri) => PUBLIC_RECORD.test(uri))
-  if (bluesky !== undefined) throw invalid(`a private post must not embed the public record ${bluesky}`)
-  return [...new Set([...replyUris(record), ...embedded].map(parseReference))]
+  const bluesky = embedded.find((uri) => PUBLIC_RECORD.test(plainUri(uri)))
+  if (bluesky !== undefined) {
+    throw invalid(
+      `CrossNamespaceEmbed: a private post must not embed the public record ${bluesky.slice(0, 200)}`,
+    )
+  }
+  const references = [...new Set([...replyUris(record), ...embedded].map(parseReference))]
+  if (references.length > MAX_REFERENCES)
+    throw invalid(`a post may refer to at most ${MAX_REFERENCES} records`)
+  return references
 }
 
 /**
@@ -58,8 +68,9 @@ export function checkReferences(
  * @throws {StratosError} `InvalidRecord`
  */
 export function assertNoPrivateEmbed(record: unknown): void {
-  const uri = embeddedUris(record).find((embedded) => PRIVATE_RECORD.test(embedded))
-  if (uri !== undefined) throw invalid(`a public post must not embed the private record ${uri}`)
+  const uri = embeddedUris(record).find((embedded) => PRIVATE_RECORD.test(plainUri(embedded)))
+  if (uri !== undefined)
+    throw invalid(`CrossNamespaceEmbed: a public post must not embed the private record ${uri.slice(0, 200)}`)
 }
 
 function replyUris(record: unknown): string[] {
@@ -72,16 +83,33 @@ function replyUris(record: unknown): string[] {
   })
 }
 
-/** Every `uri` that names something in a repo, at any depth and in any kind of embed, known or not. */
+/** All text that names something in a repo, in members of any name, at any depth and in any kind of embed. */
 function embeddedUris(record: unknown): string[] {
   return [...repoUrisIn(memberOf(record, 'embed'))]
 }
 
 function* repoUrisIn(value: unknown): Generator<string> {
-  if (!Array.isArray(value) && !isPlainObject(value)) return
-  const uri = textMemberOf(value, 'uri')
-  if (uri !== undefined && /^at:/i.test(uri)) yield uri
-  for (const member of Object.values(value)) yield* repoUrisIn(member)
+  if (typeof value === 'string') {
+    if (/^at:\/\//i.test(plainUri(value))) yield value
+  } else if (Array.isArray(value)) {
+    for (const item of value) yield* repoUrisIn(item)
+  } else if (isPlainObject(value)) {
+    for (const [name, member] of Object.entries(value)) {
+      yield* repoUrisIn(name)
+      yield* repoUrisIn(member)
+    }
+  }
+}
+
+/** What a lenient reader makes of text: without the blanks and invisible characters that it may contain. */
+function plainUri(text: string): string {
+  const visible = text.replace(/[\s\p{C}]+/gu, '')
+  try {
+    return decodeURIComponent(visible)
+  } catch (err) {
+    if (err instanceof URIError) return visible
+    throw err
+  }
 }
 
 function parseReference(uri: string): AtUri {

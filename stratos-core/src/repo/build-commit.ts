@@ -75,7 +75,7 @@ export async function buildInitialCommit(repo: {
  * @param repo `previous` is the head to build on and `blocks` holds at least its MST; `rev` must be later than the
  *   previous one, which is not checked (see `nextTid`)
  * @throws {StratosError} `RecordAlreadyExists` for a create on a key in use, `RecordNotFound` for an update or delete of
- *   one that is not, `InvalidRequest` without any write
+ *   one that is not, `InvalidRequest` without any write, `UnbalancedRepo` (see `assertNodeSize`)
  */
 export async function buildCommit(repo: {
   did: Did

@@ -15,5 +15,6 @@ export {
   type RepoWrite,
 } from './build-commit.ts'
 export type { BlockSource } from './node-store.ts'
+export { assertNodeSize, MAX_NODE_RECORDS } from './node-size.ts'
 export { RepoTree } from './repo-tree.ts'
 export { collectRepoBlocks, writeCar, type CarBlock } from './export-car.ts'

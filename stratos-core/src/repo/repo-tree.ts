@@ -1,6 +1,7 @@
 import type { Cid } from '@atproto/lex-data'
 import { MST } from '@atproto/repo'
 import { type BlockSource, NodeStore } from './node-store.ts'
+import { assertNodeSize } from './node-size.ts'
 
 /**
  * The MST of one version of a repo, with those of its nodes in memory that were looked at. Keeping it from one commit to
@@ -45,6 +46,8 @@ export interface TreeChange {
 /**
  * Encodes what is new in `after` and names what only `before` has. Looks at the changed paths alone: below a node that has
  * not changed nothing has.
+ *
+ * @throws {StratosError} `UnbalancedRepo` if a new node is too large
  */
 export async function diffTrees(before: MST, after: MST): Promise<TreeChange> {
   const added = new Map<string, Uint8Array>()
@@ -54,7 +57,9 @@ export async function diffTrees(before: MST, after: MST): Promise<TreeChange> {
       kept.add(node.pointer.toString())
       return
     }
-    for (const entry of node.entries ?? []) if (entry.isTree()) await encode(entry)
+    const entries = node.entries ?? []
+    assertNodeSize(entries.filter((entry) => entry.isLeaf()).length)
+    for (const entry of entries) if (entry.isTree()) await encode(entry)
     const { cid, bytes } = await node.serialize()
     node.pointer = cid
     node.outdatedPointer = false

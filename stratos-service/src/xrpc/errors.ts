@@ -19,6 +19,7 @@ const WIRE: Readonly<Record<ErrorCode, WireError>> = {
   RecordAlreadyExists: { status: 400, name: 'RecordAlreadyExists' },
   InvalidSwap: { status: 400, name: 'InvalidSwap' },
   ConcurrentModification: { status: 400, name: 'ConcurrentModification' },
+  UnbalancedRepo: { status: 400, name: 'UnbalancedRepo' },
   NotEnrolled: { status: 400, name: 'NotEnrolled' },
   EnrollmentDenied: { status: 403, name: 'EnrollmentDenied' },
   AuthenticationRequired: { status: 401, name: 'AuthenticationRequired' },

@@ -15,6 +15,7 @@ import type { AuthRequest, Authenticator } from '../auth/authenticate.ts'
 import type { Guard } from '../auth/guards.ts'
 import type { Logger } from '../logger.ts'
 import { headersOf, toXrpcError } from './errors.ts'
+import { jsonBody } from './json-body.ts'
 
 type Method = l.Procedure | l.Query
 
@@ -72,12 +73,18 @@ export class MethodTable {
     const nsid = parseNsid(schema.nsid)
     const kind = schema.type === 'query' ? 'query' : 'procedure'
     this.#routes.push({ method: nsid, guard: guard.name })
+    const maxJsonBytes = limits.maxJsonBytes ?? MAX_JSON_BYTES
+    const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
+    const readBody = takesJson ? jsonBody(maxJsonBytes) : null
     const config: LexMethodConfig<M, { credentials: V }> = {
-      opts: { jsonLimit: limits.maxJsonBytes ?? MAX_JSON_BYTES },
+      opts: { jsonLimit: maxJsonBytes },
       auth: ({ req, res, params }) =>
         this.#translate(req, res, async () => {
           const request = this.#authRequest(req, res)
-          return { credentials: await guard.resolve({ auth: this.#auth, request, nsid, kind, params }) }
+          const credentials = await guard.resolve({ auth: this.#auth, request, nsid, kind, params })
+          // Only now: nobody unknown makes us read a body. The server finds it read, and leaves it so.
+          await readBody?.(req, res)
+          return { credentials }
         }),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () =>
