@@ -1,5 +1,6 @@
 import type { Keypair } from '@atproto/crypto'
 import type { Did } from '../ids.ts'
+import type { BlobIndex } from './blob-index.ts'
 import type { EventLog } from './event-log.ts'
 import type { JobQueue } from './job-queue.ts'
 import type { RecordStore } from './record-store.ts'
@@ -47,6 +48,7 @@ export interface Actors {
 export interface ActorStores {
   readonly repo: RepoStore
   readonly records: RecordStore
+  readonly blobs: BlobIndex
   /** Events of the repo: one per commit. */
   readonly events: EventLog
   /** Public stubs that still have to reach the PDS. */

@@ -1,6 +1,8 @@
 export { actorsContract } from './actors-contract.ts'
 export { auditLogContract } from './audit-log-contract.ts'
 export { backlogStoreContract } from './backlog-store-contract.ts'
+export { blobIndexContract } from './blob-index-contract.ts'
+export { blobStoreContract } from './blob-store-contract.ts'
 export { enrollmentStoreContract } from './enrollment-store-contract.ts'
 export { eventLogContract } from './event-log-contract.ts'
 export { jobQueueContract, type QueueAccess } from './job-queue-contract.ts'

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { StratosError, type ActorStores } from 'stratos-core'
+import { SqlBlobIndex } from './blob-index.ts'
 import type { DialectTraits } from './dialect.ts'
 import { SqlEventLog } from './event-log.ts'
 import { SqlJobQueue } from './job-queue.ts'
@@ -12,6 +13,7 @@ export function actorStores(db: Kysely<ActorTables>, number: number, traits: Dia
   return {
     repo: new SqlRepoStore(db, number),
     records: new SqlRecordStore(db, number, traits),
+    blobs: new SqlBlobIndex(db, number),
     events: new SqlEventLog(db, repoFeed(number)),
     stubs: new SqlJobQueue(db, stubQueue(number)),
   }

@@ -1,5 +1,6 @@
 import {
   actorsContract,
+  blobIndexContract,
   eventLogContract,
   recordStoreContract,
   repoStoreContract,
@@ -10,3 +11,4 @@ describeEachDatabase('Actors', (database) => actorsContract(() => database().sto
 describeEachDatabase('RepoStore', (database) => repoStoreContract(() => database().storage.actors))
 describeEachDatabase('RecordStore', (database) => recordStoreContract(() => database().storage.actors))
 describeEachDatabase('EventLog', (database) => eventLogContract(() => database().storage.actors))
+describeEachDatabase('BlobIndex', (database) => blobIndexContract(() => database().storage.actors))

@@ -62,7 +62,7 @@ export async function insertActor(db: Kysely<ServiceTables>, did: Did): Promise<
 /** Removes an actor's number and what only makes sense together with it; only within a transaction. */
 export async function deleteActor(db: Kysely<ServiceTables>, did: Did): Promise<void> {
   await together(
-    (['actor', 'stub_backlog', 'write_rate'] as const).map((table) =>
+    (['actor', 'stub_backlog', 'blob_backlog', 'write_rate'] as const).map((table) =>
       db.deleteFrom(table).where('did', '=', did).execute(),
     ),
   )

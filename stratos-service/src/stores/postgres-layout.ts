@@ -45,6 +45,7 @@ const REPO_TABLES = [
   'record',
   'record_boundary',
   'record_blob',
+  'blob',
   'backlink',
   'signing_key',
 ] as const

@@ -109,7 +109,7 @@ export class SqlRecordStore implements RecordStore {
   }
 }
 
-type OfRecords = ExpressionBuilder<ActorTables, 'record'>
+export type OfRecords = ExpressionBuilder<ActorTables, 'record'>
 
 /** The boundaries of the row's record as one text, so that a page of records is one query. */
 function boundaryList(eb: OfRecords, traits: DialectTraits) {
@@ -120,7 +120,8 @@ function boundaryList(eb: OfRecords, traits: DialectTraits) {
     .as('boundaries')
 }
 
-function visible(eb: OfRecords, scope: ReadScope): Expression<SqlBool> {
+/** Whether the record of a row is in scope. For every query that derives something from records. */
+export function visible(eb: OfRecords, scope: ReadScope): Expression<SqlBool> {
   if (scope.kind === 'all') return eb.lit(true)
   if (scope.boundaries.length === 0) return eb.lit(false)
   return eb.exists(

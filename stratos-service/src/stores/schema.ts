@@ -32,6 +32,22 @@ export interface ActorTables extends FeedTables, JobTables {
   record_boundary: { repo: number; collection: string; rkey: string; boundary: string }
   /** Blobs that records refer to. */
   record_blob: { repo: number; collection: string; rkey: string; cid: string }
+  /** Blobs that were uploaded. */
+  blob: {
+    repo: number
+    cid: string
+    mime_type: string
+    size: number
+    /** Where the bytes are until they are permanent. */
+    temporary_key: string | null
+    keep_until_ms: number
+    quarantined: number
+    /** 1 while the bytes are being deleted. */
+    doomed: number
+    /** When somebody has to look after its bytes; null: not before something happens. */
+    check_at_ms: number | null
+    attempts: number
+  }
   /** What records point at: URIs of records and DIDs of accounts. */
   backlink: { repo: number; collection: string; rkey: string; path: string; target: string }
   /** The private key that signs a repo's commits, where keys are rows. */
@@ -76,6 +92,8 @@ export interface ServiceTables extends FeedTables, JobTables {
   }
   /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
   stub_backlog: { did: string }
+  /** Actors whose blobs may need looking after. */
+  blob_backlog: { did: string }
   /** What the limit on writes remembers of a user; from `idle_at_ms` on it says no more than a missing row. */
   write_rate: { did: string; state: string; version: number; idle_at_ms: number }
 }

@@ -29,6 +29,9 @@ describeEachDatabase('EnrollmentStore', (database) =>
 describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))
 describeEachDatabase('AuditLog', (database) => auditLogContract(() => database().storage.audit))
 describeEachDatabase('BacklogStore', (database) => backlogStoreContract(() => database().storage.backlog))
+describeEachDatabase('BacklogStore of blobs', (database) =>
+  backlogStoreContract(() => database().storage.blobBacklog),
+)
 describeEachDatabase('ReplayStore', (database) => {
   const instances = useInstances(database)
   replayStoreContract(

@@ -5,7 +5,10 @@ import { createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of an actor's tables, oldest first. A published entry never changes. */
 export function actorMigrations(traits: DialectTraits): readonly Migration[] {
-  return [{ name: '0001-first', up: (schema) => createActorTables(schema, traits) }]
+  return [
+    { name: '0001-first', up: (schema) => createActorTables(schema, traits) },
+    { name: '0002-blobs', up: (schema) => createBlobTable(schema, traits) },
+  ]
 }
 
 async function createActorTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {
@@ -74,4 +77,23 @@ async function createActorTables(schema: SchemaModule, traits: DialectTraits): P
       .addColumn('key', bytes, (col) => col.notNull())
       .execute()
   }
+}
+
+async function createBlobTable(schema: SchemaModule, { text, byKey }: DialectTraits): Promise<void> {
+  await schema
+    .createTable('blob')
+    .addColumn('repo', 'integer', (col) => col.notNull())
+    .addColumn('cid', text, (col) => col.notNull())
+    .addColumn('mime_type', text, (col) => col.notNull())
+    .addColumn('size', 'bigint', (col) => col.notNull())
+    .addColumn('temporary_key', text)
+    .addColumn('keep_until_ms', 'bigint', (col) => col.notNull())
+    .addColumn('quarantined', 'integer', (col) => col.notNull())
+    .addColumn('doomed', 'integer', (col) => col.notNull())
+    .addColumn('check_at_ms', 'bigint')
+    .addColumn('attempts', 'integer', (col) => col.notNull())
+    .addPrimaryKeyConstraint('blob_pk', ['repo', 'cid'])
+    .modifyEnd(byKey)
+    .execute()
+  await schema.createIndex('blob_check').on('blob').columns(['repo', 'check_at_ms']).execute()
 }

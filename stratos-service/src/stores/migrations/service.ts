@@ -9,6 +9,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0001-first', up: (schema) => createServiceTables(schema, traits) },
     { name: '0002-audit', up: (schema) => createAuditTable(schema, traits) },
     { name: '0003-approvals', up: (schema) => createApprovalTable(schema, traits) },
+    { name: '0004-blob-backlog', up: (schema) => createBlobBacklog(schema, traits) },
   ]
 }
 
@@ -106,4 +107,11 @@ async function createApprovalTable(schema: SchemaModule, { text }: DialectTraits
 function asCounter({ serial }: DialectTraits) {
   return (col: ColumnDefinitionBuilder) =>
     serial.autoIncrement ? col.primaryKey().autoIncrement() : col.primaryKey()
+}
+
+async function createBlobBacklog(schema: SchemaModule, { text }: DialectTraits): Promise<void> {
+  await schema
+    .createTable('blob_backlog')
+    .addColumn('did', text, (col) => col.primaryKey())
+    .execute()
 }
