@@ -7,15 +7,25 @@ import { SqlJobQueue } from './job-queue.ts'
 import { SqlRecordStore } from './record-store.ts'
 import { SqlRepoStore } from './repo-store.ts'
 import type { ActorTables } from './schema.ts'
+import type { Statements } from './statements.ts'
 
-/** The stores of one actor over tables that may be the actor's own or everybody's. */
-export function actorStores(db: Kysely<ActorTables>, number: number, traits: DialectTraits): ActorStores {
+/**
+ * The stores of one actor over tables that may be the actor's own or everybody's.
+ *
+ * @param statements of these tables; they are the same in every SQLite file, and in a schema of Postgres
+ */
+export function actorStores(
+  db: Kysely<ActorTables>,
+  number: number,
+  traits: DialectTraits,
+  statements: Statements,
+): ActorStores {
   return {
-    repo: new SqlRepoStore(db, number),
-    records: new SqlRecordStore(db, number, traits),
+    repo: new SqlRepoStore(db, number, statements),
+    records: new SqlRecordStore(db, number, traits, statements),
     blobs: new SqlBlobIndex(db, number),
-    events: new SqlEventLog(db, repoFeed(number)),
-    stubs: new SqlJobQueue(db, stubQueue(number)),
+    events: new SqlEventLog(db, repoFeed(number), statements),
+    stubs: new SqlJobQueue(db, stubQueue(number), statements),
   }
 }
 

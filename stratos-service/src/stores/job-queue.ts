@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Job, JobQueue, JobWish } from 'stratos-core'
-import { pages } from './pages.ts'
+import { pieces } from './pages.ts'
 import type { JobTables } from './schema.ts'
+import { Statements } from './statements.ts'
 import { together } from './transaction.ts'
 
 const MAX_ERROR_LENGTH = 500
@@ -10,14 +11,16 @@ const MAX_ERROR_LENGTH = 500
 export class SqlJobQueue implements JobQueue {
   readonly #db: Kysely<JobTables>
   readonly #queue: string
+  readonly #statements: Statements
 
-  constructor(db: Kysely<JobTables>, queue: string) {
+  constructor(db: Kysely<JobTables>, queue: string, statements = new Statements()) {
     this.#db = db
     this.#queue = queue
+    this.#statements = statements
   }
 
   async put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
-    await together(pages(wishes).map((page) => this.#put(page, nowMs)))
+    await together(pieces(wishes).map((piece) => this.#put(piece, nowMs)))
   }
 
   async find(key: string): Promise<Job | null> {
@@ -75,18 +78,23 @@ export class SqlJobQueue implements JobQueue {
   }
 
   async #put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
-    await this.#db
+    const wanted = { queue: this.#queue, nowMs, wishes: wishes.map(({ key, payload }) => ({ key, payload })) }
+    await this.#statements.run(this.#db, 'put jobs', wanted, (given) => this.#insert(given))
+  }
+
+  #insert({ queue, nowMs, wishes }: { queue: string; nowMs: number; wishes: readonly JobWish[] }) {
+    return this.#db
       .insertInto('job')
       .values((eb) => {
         // Their place in the order: after everything that is in the queue now.
         const last = eb
           .selectFrom('job')
           .select('position')
-          .where('queue', '=', this.#queue)
+          .where('queue', '=', queue)
           .orderBy('position', 'desc')
           .limit(1)
         return wishes.map(({ key, payload }, index) => ({
-          queue: this.#queue,
+          queue,
           key,
           position: eb(eb.fn.coalesce(last, eb.val(0)), '+', index + 1),
           payload,
@@ -101,7 +109,6 @@ export class SqlJobQueue implements JobQueue {
           ...renewed(nowMs),
         })),
       )
-      .execute()
   }
 
   async #fail(

@@ -10,6 +10,24 @@ export function pages<T>(items: readonly T[]): (readonly T[])[] {
   return found
 }
 
+const LARGEST_PIECE = 32
+const SMALL = 8
+
+/**
+ * Cuts a list into pieces of few different lengths, so that statements over lists come in few shapes and a prepared one
+ * serves many; nothing for an empty list.
+ */
+export function pieces<T>(items: readonly T[]): (readonly T[])[] {
+  const found: (readonly T[])[] = []
+  for (let start = 0; start < items.length;) {
+    const left = items.length - start
+    const length = left <= SMALL ? left : Math.min(LARGEST_PIECE, 2 ** Math.floor(Math.log2(left)))
+    found.push(items.slice(start, start + length))
+    start += length
+  }
+  return found
+}
+
 /**
  * Lengthens a list to the next power of two by repeating its last item, where a repetition changes nothing: statements
  * over lists then come in few shapes, and a prepared one serves many.

@@ -9,11 +9,14 @@ import { isMissingTable } from './postgres-errors.ts'
 import type { PostgresLayout } from './postgres-layout.ts'
 import { deleteActor, insertActor, Placements, type Placement } from './placements.ts'
 import type { ActorTables, PostgresTables, ServiceTables } from './schema.ts'
+import { Statements } from './statements.ts'
 import { inTransaction, inTransactionAfter, inTransactionBehind } from './transaction.ts'
 
 /** How long another instance may go on finding an actor where it was. Writers always look. */
 const PLACEMENT_FRESH_MS = 5_000
 const MAX_KEYS = 10_000
+/** Compiled statements of a schema take some ten KiB. */
+const MAX_STATEMENTS = 1_000
 
 export interface PostgresActorsOptions {
   /** Without a schema. */
@@ -32,6 +35,8 @@ export class PostgresActors implements Actors {
   readonly #placements: Placements
   /** By the actor's number. */
   readonly #keys = new Map<number, Keypair>()
+  /** By schema. */
+  readonly #statements = new Map<string, Statements>()
 
   constructor({ db, layout, nowMs }: PostgresActorsOptions) {
     this.#db = db
@@ -143,7 +148,17 @@ export class PostgresActors implements Actors {
   }
 
   #stores(db: Kysely<PostgresTables>, number: number): ActorStores {
-    return actorStores(this.#tables(db, number), number, POSTGRES)
+    const statements = this.#statementsOf(this.#layout.schemaOf(number))
+    return actorStores(this.#tables(db, number), number, POSTGRES, statements)
+  }
+
+  #statementsOf(schema: string): Statements {
+    const known = this.#statements.get(schema)
+    if (known !== undefined) return known
+    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
+    const statements = new Statements()
+    this.#statements.set(schema, statements)
+    return statements
   }
 
   #tables(db: Kysely<PostgresTables>, number: number): Kysely<ActorTables> {

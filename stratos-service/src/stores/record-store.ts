@@ -5,16 +5,19 @@ import type { DialectTraits } from './dialect.ts'
 import { applyRecordChanges } from './record-changes.ts'
 import { isOneOf } from './record-keys.ts'
 import type { ActorTables } from './schema.ts'
+import { Statements } from './statements.ts'
 
 export class SqlRecordStore implements RecordStore {
   readonly #db: Kysely<ActorTables>
   readonly #repo: number
   readonly #traits: DialectTraits
+  readonly #statements: Statements
 
-  constructor(db: Kysely<ActorTables>, repo: number, traits: DialectTraits) {
+  constructor(db: Kysely<ActorTables>, repo: number, traits: DialectTraits, statements = new Statements()) {
     this.#db = db
     this.#repo = repo
     this.#traits = traits
+    this.#statements = statements
   }
 
   async find(key: RecordKey, scope: ReadScope): Promise<StoredRecord | null> {
@@ -53,7 +56,7 @@ export class SqlRecordStore implements RecordStore {
   }
 
   async apply(changes: RecordChanges): Promise<void> {
-    await applyRecordChanges(this.#db, this.#repo, changes)
+    await applyRecordChanges(this.#db, this.#repo, changes, this.#statements)
   }
 
   async filterReferencedBlobs(cids: readonly string[], scope: ReadScope): Promise<Set<string>> {

@@ -1,37 +1,38 @@
 import { parseCid } from '@atproto/lex-data'
 import type { Kysely } from 'kysely'
 import { StratosError, parseTid, type BlockChanges, type RepoHead, type RepoStore } from 'stratos-core'
-import { padded, pages } from './pages.ts'
+import { padded, pages, pieces } from './pages.ts'
 import type { ActorTables } from './schema.ts'
+import { Statements } from './statements.ts'
 import { together } from './transaction.ts'
 
 export class SqlRepoStore implements RepoStore {
   readonly #db: Kysely<ActorTables>
   readonly #repo: number
+  readonly #statements: Statements
 
-  constructor(db: Kysely<ActorTables>, repo: number) {
+  constructor(db: Kysely<ActorTables>, repo: number, statements = new Statements()) {
     this.#db = db
     this.#repo = repo
+    this.#statements = statements
   }
 
   async findHead(): Promise<RepoHead | null> {
-    const row = await this.#db
-      .selectFrom('repo_head')
-      .select(['cid', 'rev', 'data'])
-      .where('repo', '=', this.#repo)
-      .executeTakeFirst()
+    const db = this.#db
+    const { rows } = await this.#statements.run(db, 'find head', this.#repo, (repo) =>
+      db.selectFrom('repo_head').select(['cid', 'rev', 'data']).where('repo', '=', repo),
+    )
+    const [row] = rows
     if (row === undefined) return null
     return { cid: parseCid(row.cid), rev: parseTid(row.rev), data: parseCid(row.data) }
   }
 
   async findBlock(cid: string): Promise<Uint8Array | null> {
-    const row = await this.#db
-      .selectFrom('repo_block')
-      .select('content')
-      .where('repo', '=', this.#repo)
-      .where('cid', '=', cid)
-      .executeTakeFirst()
-    return row?.content ?? null
+    const db = this.#db
+    const { rows } = await this.#statements.run(db, 'find block', { repo: this.#repo, cid }, (key) =>
+      db.selectFrom('repo_block').select('content').where('repo', '=', key.repo).where('cid', '=', key.cid),
+    )
+    return rows[0]?.content ?? null
   }
 
   async findBlocks(cids: readonly string[]): Promise<Map<string, Uint8Array>> {
@@ -64,30 +65,43 @@ export class SqlRepoStore implements RepoStore {
     await together([
       this.#moveHead(previous, next),
       // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
-      ...pages(changes.removed).map((cids) =>
-        this.#db
-          .deleteFrom('repo_block')
-          .where('repo', '=', this.#repo)
-          .where('cid', 'in', padded(cids))
-          .execute(),
-      ),
-      ...pages(changes.removedRecords).map((cids) => this.#dropRecords(cids).execute()),
-      ...pages([...changes.added]).map((blocks) =>
-        this.#db
-          .insertInto('repo_block')
-          // A block that is there already is left alone, so a repetition does no harm.
-          .values(padded(blocks).map(([cid, content]) => ({ repo: this.#repo, cid, content })))
-          .onConflict((conflict) => conflict.doNothing())
-          .execute(),
-      ),
+      ...pieces(changes.removed).map((cids) => this.#dropNodes(cids)),
+      ...pieces(changes.removedRecords).map((cids) => this.#dropRecords(cids)),
+      ...pieces([...changes.added]).map((blocks) => this.#addBlocks(blocks)),
     ])
   }
 
-  #dropRecords(cids: readonly string[]) {
+  async #dropNodes(cids: readonly string[]): Promise<void> {
+    const db = this.#db
+    await this.#statements.run(db, 'drop nodes', { repo: this.#repo, cids }, (dropped) =>
+      db.deleteFrom('repo_block').where('repo', '=', dropped.repo).where('cid', 'in', dropped.cids),
+    )
+  }
+
+  async #addBlocks(blocks: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+    const db = this.#db
+    const rows = blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content }))
+    await this.#statements.run(db, 'add blocks', rows, (added) =>
+      // A block that is there already is left alone: equal records share one.
+      db
+        .insertInto('repo_block')
+        .values(added)
+        .onConflict((conflict) => conflict.doNothing()),
+    )
+  }
+
+  async #dropRecords(cids: readonly string[]): Promise<void> {
+    const db = this.#db
+    await this.#statements.run(db, 'drop records', { repo: this.#repo, cids }, (dropped) =>
+      this.#unusedRecords(dropped.repo, dropped.cids),
+    )
+  }
+
+  #unusedRecords(repo: number, cids: readonly string[]) {
     return this.#db
       .deleteFrom('repo_block')
-      .where('repo_block.repo', '=', this.#repo)
-      .where('repo_block.cid', 'in', padded(cids))
+      .where('repo_block.repo', '=', repo)
+      .where('repo_block.cid', 'in', cids)
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
@@ -102,20 +116,27 @@ export class SqlRepoStore implements RepoStore {
 
   async #moveHead(previous: RepoHead | null, next: RepoHead): Promise<void> {
     const head = { cid: next.cid.toString(), rev: next.rev, data: next.data.toString() }
-    const moved =
+    const { numAffectedRows } =
       previous === null
-        ? await this.#db
-            .insertInto('repo_head')
-            .values({ repo: this.#repo, ...head })
-            .onConflict((conflict) => conflict.doNothing())
-            .executeTakeFirst()
-        : await this.#db
-            .updateTable('repo_head')
-            .set(head)
-            .where('repo', '=', this.#repo)
-            .where('cid', '=', previous.cid.toString())
-            .executeTakeFirst()
-    const rows = 'numUpdatedRows' in moved ? moved.numUpdatedRows : (moved.numInsertedOrUpdatedRows ?? 0n)
-    if (rows !== 1n) throw new StratosError('ConcurrentModification', 'the repo changed in the meantime')
+        ? await this.#insertHead(head)
+        : await this.#updateHead({ head, repo: this.#repo, previous: previous.cid.toString() })
+    if (numAffectedRows !== 1n)
+      throw new StratosError('ConcurrentModification', 'the repo changed in the meantime')
+  }
+  #insertHead(head: { cid: string; rev: string; data: string }) {
+    const db = this.#db
+    return this.#statements.run(db, 'insert head', { repo: this.#repo, ...head }, (row) =>
+      db
+        .insertInto('repo_head')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing()),
+    )
+  }
+
+  #updateHead(move: { head: { cid: string; rev: string; data: string }; repo: number; previous: string }) {
+    const db = this.#db
+    return this.#statements.run(db, 'update head', move, ({ head, repo, previous }) =>
+      db.updateTable('repo_head').set(head).where('repo', '=', repo).where('cid', '=', previous),
+    )
   }
 }

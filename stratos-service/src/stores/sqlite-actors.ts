@@ -13,6 +13,7 @@ import { actorMigrations } from './migrations/actor.ts'
 import { deleteActor, insertActor, Placements } from './placements.ts'
 import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
+import { Statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 // An open actor costs three file descriptors and, with these, about a third of a MiB; more if it has many records.
@@ -44,6 +45,7 @@ export class SqliteActors implements Actors {
   readonly #root: string
   readonly #service: Kysely<ServiceTables>
   readonly #placements: Placements
+  readonly #statements = new Statements()
   readonly #pool: HandlePool<Did, ActorHandle>
 
   constructor(options: SqliteActorsOptions) {
@@ -74,12 +76,12 @@ export class SqliteActors implements Actors {
   }
 
   async read<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
-    return this.#pool.use(did, ({ db, number }) => work(actorStores(db, number, SQLITE)))
+    return this.#pool.use(did, ({ db, number }) => work(actorStores(db, number, SQLITE, this.#statements)))
   }
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
     return this.#pool.use(did, ({ db, number }) =>
-      inTransaction(db, (trx) => work(actorStores(trx, number, SQLITE))),
+      inTransaction(db, (trx) => work(actorStores(trx, number, SQLITE, this.#statements))),
     )
   }
 
