@@ -7,6 +7,7 @@ import { parseNsid, type Did } from 'stratos-core'
 import { createSecp256k1Keypair, importSecp256k1Keypair } from 'stratos-core/repo'
 import { createAuthenticator } from './auth/create-authenticator.ts'
 import { clientAddress } from './client-address.ts'
+import { composeReading } from './composition/reading.ts'
 import type { Config } from './config/config.ts'
 import { loadOrCreateSecret } from './config/secrets.ts'
 import { createHttpApp } from './http.ts'
@@ -20,10 +21,8 @@ import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from '.
 import { oauthRoutes } from './oauth/routes.ts'
 import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
-import { Hydrate } from './operations/hydrate.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
 import { PrepareWrites } from './operations/prepare-writes.ts'
-import { ReadRecords } from './operations/read-records.ts'
 import { WriteRecords } from './operations/write-records.ts'
 import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
 import { EnrollmentRecords } from './pds/enrollment-record.ts'
@@ -149,7 +148,13 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     stubs: config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections },
     nowMs,
   })
-  const reads = new ReadRecords({ actors, serviceBoundaries: service.boundaries })
+  const reading = composeReading({
+    storage,
+    serviceBoundaries: service.boundaries,
+    documents,
+    handles,
+    logger,
+  })
 
   const { authenticator, sessions } = createAuthenticator(
     {
@@ -172,8 +177,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const methods = new MethodTable({ auth: authenticator, addressOf, logger })
   addRoutes(methods, {
     writes,
-    reads,
-    hydrate: new Hydrate({ records: reads, memberships }),
+    ...reading,
     enrollments,
     administration,
     jobs,

@@ -9,10 +9,12 @@ export type { EnrollmentStore } from './enrollment-store.ts'
 export type { EventLog, LoggedEvent } from './event-log.ts'
 export type { Job, JobQueue, JobWish } from './job-queue.ts'
 export type {
+  RecordBatch,
   RecordChanges,
   RecordEntry,
   RecordKey,
   RecordListing,
+  RecordPage,
   RecordStore,
   StoredRecord,
 } from './record-store.ts'

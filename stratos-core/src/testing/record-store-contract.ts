@@ -59,9 +59,8 @@ export function recordStoreContract(open: () => Actors): void {
       const key = entry('one', '')
       expect((await read(did, (records) => records.find(key, ofViewer))) !== null).toBe(expected)
       expect(await read(did, (records) => records.findMany([key], ofViewer))).toHaveLength(expected ? 1 : 0)
-      expect(await read(did, (records) => records.list(listing({ scope: ofViewer })))).toHaveLength(
-        expected ? 1 : 0,
-      )
+      const { records: listed } = await read(did, (records) => records.list(listing({ scope: ofViewer })))
+      expect(listed).toHaveLength(expected ? 1 : 0)
       const blobs = await read(did, (records) => records.filterReferencedBlobs(['bafkblob'], ofViewer))
       expect(blobs.size).toBe(expected ? 1 : 0)
     })
@@ -94,8 +93,8 @@ export function recordStoreContract(open: () => Actors): void {
       const [cid] = await block('one')
       await apply(did, { updated: [entry('one', cid, { ...after, rev: tid(2) })] })
       const state = await read(did, async (records) => ({
-        behindOld: await records.list(listing({ scope: scope('a') })),
-        behindNew: await records.list(listing({ scope: scope('b') })),
+        behindOld: (await records.list(listing({ scope: scope('a') }))).records,
+        behindNew: (await records.list(listing({ scope: scope('b') }))).records,
         blobs: await records.filterReferencedBlobs(['bafkold', 'bafknew'], scope('b')),
         links: await records.listLinking(ROOT, FULL_SCOPE, 10),
       }))
@@ -167,7 +166,7 @@ export function recordStoreContract(open: () => Actors): void {
       )
     })
     const keysOf = async (more: Partial<RecordListing>) =>
-      (await read(did, (records) => records.list(listing(more)))).map(({ rkey }) => rkey)
+      (await read(did, (records) => records.list(listing(more)))).records.map(({ rkey }) => rkey)
 
     it('have one collection, in the order of the bytes of the keys, either way', async () => {
       expect(await keysOf({ ascending: true })).toEqual(KEYS)
@@ -187,12 +186,119 @@ export function recordStoreContract(open: () => Actors): void {
       expect(await keysOf({ scope: scope('c') })).toEqual([])
     })
 
+    it('say whether there is more that the viewer may see, and count nothing else', async () => {
+      const moreOf = async (more: Partial<RecordListing>) =>
+        (await read(did, (records) => records.list(listing(more)))).more
+      expect(await moreOf({ limit: KEYS.length })).toBe(false)
+      expect(await moreOf({ limit: KEYS.length - 1 })).toBe(true)
+      expect(await moreOf({ scope: scope('b'), limit: 2 })).toBe(false)
+      expect(await moreOf({ scope: scope('b'), limit: 1 })).toBe(true)
+      expect(await moreOf({ scope: scope('c'), limit: 1 })).toBe(false)
+    })
+
+    it('hold a record once that is behind several boundaries, of any number that the viewer has', async () => {
+      const both = await actorWith(
+        ...KEYS.map((key) => entry(key, '', { boundaries: [boundary('a'), boundary('b')] })),
+      )
+      const many = scope('a', ...Array.from({ length: 250 }, (_, index) => `n${index}`), 'b')
+      const ofBoth = (more: Partial<RecordListing>) =>
+        read(both, async (records) => {
+          const page = await records.list(listing({ scope: many, ...more }))
+          return page.records.map(({ rkey }) => rkey)
+        })
+      expect(await ofBoth({})).toEqual(KEYS)
+      expect(await ofBoth({ limit: 3, ascending: false })).toEqual(KEYS.toReversed().slice(0, 3))
+      expect(await read(both, (records) => records.findMany([entry('a', '')], many))).toHaveLength(1)
+      expect(await read(both, (records) => records.listCollections(many, '', 10))).toEqual([COLLECTION])
+    })
+
+    it('end with the record that makes them too large', async () => {
+      const [, { byteLength }] = await block('-x')
+      const firstTwo = { maxBytes: byteLength + 1, ascending: true }
+      expect(await keysOf({ ...firstTwo, scope: scope('b') })).toEqual(['B', 'ab'])
+      expect(await keysOf(firstTwo)).toEqual(KEYS.slice(0, 2))
+      expect(await keysOf({ maxBytes: 1 })).toEqual(KEYS.slice(0, 1))
+      expect((await read(did, (records) => records.list(listing(firstTwo)))).more).toBe(true)
+      const wanted = [...KEYS, 'missing'].map((key) => entry(key, ''))
+      const batch = await read(did, (records) => records.findWithin(wanted, FULL_SCOPE, 1))
+      expect(batch.records.map(({ rkey }) => rkey)).toEqual(KEYS.slice(0, 1))
+      expect(batch.omitted.map(({ rkey }) => rkey)).toEqual(KEYS.slice(1))
+      const all = await read(did, (records) => records.findWithin(wanted, scope('b'), 1_000))
+      expect([all.records.length, all.omitted]).toEqual([2, []])
+    })
+
+    it('of collections name those with a record in scope, after a given one', async () => {
+      const collections = (ofViewer: ReadScope, after = '', limit = 10) =>
+        read(did, (records) => records.listCollections(ofViewer, after, limit))
+      expect(await collections(FULL_SCOPE)).toEqual([COLLECTION, OTHER_COLLECTION])
+      expect(await collections(FULL_SCOPE, '', 1)).toEqual([COLLECTION])
+      expect(await collections(FULL_SCOPE, COLLECTION)).toEqual([OTHER_COLLECTION])
+      expect(await collections(scope('a', 'b'))).toEqual([COLLECTION])
+      expect(await collections(scope('c'))).toEqual([])
+      expect(await collections(scope())).toEqual([])
+    })
+
     it('of several keys hold each that is visible once', async () => {
       const wanted = ['B', 'a', 'missing'].map((key) => entry(key, ''))
       const found = await read(did, (records) => records.findMany(wanted, FULL_SCOPE))
       expect(found.map(({ rkey }) => rkey).toSorted()).toEqual(['B', 'a'])
       expect(await read(did, (records) => records.findMany(wanted, scope('b')))).toHaveLength(1)
       expect(await read(did, (records) => records.findMany([], FULL_SCOPE))).toEqual([])
+    })
+  })
+
+  describe('a takedown', () => {
+    const more = {
+      boundaries: [boundary('a')],
+      blobs: ['bafkblob'],
+      links: [{ path: 'subject', target: ROOT }],
+    }
+    const takeDown = (did: Did, key: RecordEntry) =>
+      open().transact(did, ({ records }) => records.takeDown(key, 1_700_000_000_000))
+    const restore = (did: Did, key: RecordEntry) =>
+      open().transact(did, ({ records }) => records.restore(key))
+
+    /** How often any kind of read comes across the record. */
+    async function sightings(did: Did, ofViewer: ReadScope): Promise<number> {
+      const key = entry('one', '')
+      return read(did, async (records) => {
+        const found = [
+          (await records.find(key, ofViewer)) === null ? 0 : 1,
+          (await records.findMany([key], ofViewer)).length,
+          (await records.findWithin([key], ofViewer, 1_000)).records.length,
+          (await records.list(listing({ scope: ofViewer }))).records.length,
+          (await records.listCollections(ofViewer, '', 10)).length,
+          (await records.filterReferencedBlobs(['bafkblob'], ofViewer)).size,
+          (await records.listLinking(ROOT, ofViewer, 10)).length,
+        ]
+        return found.reduce((sum, count) => sum + count)
+      })
+    }
+
+    it('hides a record from everybody until it is undone', async () => {
+      const did = await actorWith(entry('one', '', more))
+      expect(await sightings(did, FULL_SCOPE)).toBe(7)
+      expect(await takeDown(did, entry('one', ''))).toBe(true)
+      expect(await takeDown(did, entry('one', ''))).toBe(false)
+      expect([await sightings(did, FULL_SCOPE), await sightings(did, scope('a'))]).toEqual([0, 0])
+      expect((await read(did, (records) => records.findCids([entry('one', '')]))).size).toBe(1)
+      expect(await restore(did, entry('one', ''))).toBe(true)
+      expect(await restore(did, entry('one', ''))).toBe(false)
+      expect([await sightings(did, FULL_SCOPE), await sightings(did, scope('a'))]).toEqual([7, 7])
+    })
+
+    it('is of the address: it outlives what is written there, and takes a record to begin', async () => {
+      const did = await actorWith(entry('one', '', more))
+      expect(await takeDown(did, entry('two', ''))).toBe(false)
+      await takeDown(did, entry('one', ''))
+      const [cid] = await block('one')
+      await apply(did, { updated: [entry('one', cid, { ...more, rev: tid(2) })] })
+      expect(await sightings(did, FULL_SCOPE)).toBe(0)
+      await apply(did, { deleted: [entry('one', '')] })
+      await apply(did, { created: [entry('one', cid, more)] })
+      expect(await sightings(did, scope('a'))).toBe(0)
+      await restore(did, entry('one', ''))
+      expect(await sightings(did, scope('a'))).toBe(7)
     })
   })
 
@@ -220,5 +326,12 @@ export function recordStoreContract(open: () => Actors): void {
 }
 
 function listing(more: Partial<RecordListing> = {}): RecordListing {
-  return { collection: COLLECTION, scope: FULL_SCOPE, limit: 100, ascending: true, ...more }
+  return {
+    collection: COLLECTION,
+    scope: FULL_SCOPE,
+    limit: 100,
+    maxBytes: 1_000_000,
+    ascending: true,
+    ...more,
+  }
 }

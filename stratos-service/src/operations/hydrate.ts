@@ -13,10 +13,13 @@ export interface Hydration extends HydratedRecords {
 
 /** Turns stub URIs into records, for the caller or, if the caller is an allow-listed service, for one of its viewers. */
 export class Hydrate {
-  readonly #records: Pick<ReadRecords, 'hydrate'>
+  readonly #records: Pick<ReadRecords, 'hydrate' | 'filterVisible'>
   readonly #memberships: MembershipLookup
 
-  constructor(options: { records: Pick<ReadRecords, 'hydrate'>; memberships: MembershipLookup }) {
+  constructor(options: {
+    records: Pick<ReadRecords, 'hydrate' | 'filterVisible'>
+    memberships: MembershipLookup
+  }) {
     this.#records = options.records
     this.#memberships = options.memberships
   }
@@ -29,10 +32,9 @@ export class Hydrate {
     if (onBehalfOf === undefined) return { ...(await this.#records.hydrate(caller, uris)), blocked: [] }
     const found = await this.#records.hydrate(await this.viewerFor(caller, onBehalfOf), uris)
     // The service may see what its viewer may not, and is told which is which.
-    const { records } = await this.#records.hydrate(caller, found.notFound)
-    const blocked = new Set(records.map(({ uri }) => uri))
+    const blocked = await this.#records.filterVisible(caller, found.notFound)
     return {
-      records: found.records,
+      ...found,
       notFound: found.notFound.filter((uri) => !blocked.has(uri)),
       blocked: [...blocked],
     }

@@ -1,8 +1,8 @@
-import type { LexMap } from '@atproto/lex-data'
+import { setImmediate as othersHadTheirTurn } from 'node:timers/promises'
 import {
-  decodeRecord,
   formatAtUri,
   parseAtUri,
+  parseRkey,
   readScopeOf,
   StratosError,
   type Actors,
@@ -11,32 +11,77 @@ import {
   type Nsid,
   type ReadScope,
   type RecordAddress,
-  type Rkey,
+  type RecordKey,
   type StoredRecord,
   type Viewer,
 } from 'stratos-core'
+import { Semaphore } from '../limits/semaphore.ts'
+import type { PageCursors } from './page-cursors.ts'
 import { readIfPresent } from './read-if-present.ts'
+import { formatRecordJson } from './record-json.ts'
+import { isNamedBy } from './record-cid.ts'
 
 export interface ReadRecord {
   readonly uri: AtUri
   readonly cid: string
-  readonly value: LexMap
+  /** The record as JSON in UTF-8, links and bytes as in lexicons. */
+  readonly json: Uint8Array
+}
+
+export interface ListQuery {
+  readonly collection: Nsid
+  /** From the page before. */
+  readonly cursor: string | undefined
+  readonly limit: number
+  /** Oldest key first instead of newest. */
+  readonly ascending: boolean
+}
+
+export interface ListedRecords {
+  readonly records: readonly ReadRecord[]
+  /** null on the last page. */
+  readonly cursor: string | null
 }
 
 export interface HydratedRecords {
   /** In the order asked. */
   readonly records: readonly ReadRecord[]
   readonly notFound: readonly AtUri[]
+  /** Records that are there and would have made the answer too large. */
+  readonly postponed: readonly AtUri[]
 }
+
+/** What a page of a list and what a hydration may weigh, give or take one record. */
+const MAX_LIST_BYTES = 1024 * 1024
+const MAX_HYDRATED_BYTES = 2 * 1024 * 1024
+/** Other requests get their turn when so much was worked on. */
+const BYTES_PER_TURN = 128 * 1024
+/** Repos that one hydration reads at the same time; others want to read as well. */
+const REPOS_AT_ONCE = 8
 
 /** The only door to record bodies. Whatever it hands out, the given viewer may see. */
 export class ReadRecords {
   readonly #actors: Pick<Actors, 'read'>
   readonly #serviceBoundaries: ReadonlySet<string>
+  readonly #cursors: Pick<PageCursors, 'seal' | 'open'>
+  readonly #onDamaged: (uri: AtUri) => void
 
-  constructor(options: { actors: Pick<Actors, 'read'>; serviceBoundaries: ReadonlySet<string> }) {
+  constructor(options: {
+    actors: Pick<Actors, 'read'>
+    serviceBoundaries: ReadonlySet<string>
+    cursors: Pick<PageCursors, 'seal' | 'open'>
+    /** Hears of records whose stored bytes are not what they should be. They count as missing. */
+    onDamaged: (uri: AtUri) => void
+  }) {
     this.#actors = options.actors
     this.#serviceBoundaries = options.serviceBoundaries
+    this.#cursors = options.cursors
+    this.#onDamaged = options.onDamaged
+  }
+
+  /** What `viewer` may see of the repo of `owner`. */
+  scope(viewer: Viewer, owner: Did): ReadScope {
+    return readScopeOf(viewer, owner, this.#serviceBoundaries)
   }
 
   /**
@@ -44,25 +89,36 @@ export class ReadRecords {
    * @throws {StratosError} `RecordNotFound`, the same whether the record is missing or hidden
    */
   async get(viewer: Viewer, address: RecordAddress, cid?: string): Promise<ReadRecord> {
-    const scope = this.#scope(viewer, address.did)
-    const found = await readIfPresent(this.#actors, address.did, ({ records }) =>
-      records.find(address, scope),
-    )
-    if (found === null || (cid !== undefined && cid !== found.cid)) {
-      throw new StratosError('RecordNotFound', 'there is no such record')
-    }
-    return toReadRecord(address.did, found)
+    const scope = this.scope(viewer, address.did)
+    const found = seesNothing(scope)
+      ? null
+      : await readIfPresent(this.#actors, address.did, ({ records }) => records.find(address, scope))
+    const record = found === null ? null : this.#format(address.did, found)
+    if (record === null || (cid !== undefined && cid !== record.cid)) throw recordNotFound()
+    return record
   }
 
-  /** A page of one collection, without the records that the viewer may not see. An unknown repo is an empty one. */
-  async list(
-    viewer: Viewer,
-    owner: Did,
-    query: { collection: Nsid; after?: Rkey | undefined; limit: number; ascending: boolean },
-  ): Promise<ReadRecord[]> {
-    const scope = this.#scope(viewer, owner)
-    const found = await readIfPresent(this.#actors, owner, ({ records }) => records.list({ ...query, scope }))
-    return (found ?? []).map((record) => toReadRecord(owner, record))
+  /**
+   * A page of one collection, without the records that the viewer may not see. An unknown repo is an empty one. A page is
+   * shorter than its limit where its records are very large; it is the last one where it has no cursor.
+   *
+   * @throws {StratosError} `InvalidRequest` for a cursor of another listing, or of somebody else's
+   */
+  async list(viewer: Viewer, owner: Did, query: ListQuery): Promise<ListedRecords> {
+    const { collection, limit, ascending } = query
+    const listing = ['records', owner, collection, ascending ? 'ascending' : 'descending']
+    const after =
+      query.cursor === undefined ? undefined : parseRkey(this.#cursors.open(viewer, listing, query.cursor))
+    const scope = this.scope(viewer, owner)
+    if (seesNothing(scope)) return { records: [], cursor: null }
+    const page = await readIfPresent(this.#actors, owner, ({ records }) =>
+      records.list({ collection, after, limit, ascending, scope, maxBytes: MAX_LIST_BYTES }),
+    )
+    const last = page?.more === true ? page.records.at(-1) : undefined
+    return {
+      records: await this.#formatAll(owner, page?.records ?? []),
+      cursor: last === undefined ? null : this.#cursors.seal(viewer, listing, last.rkey),
+    }
   }
 
   /**
@@ -73,31 +129,82 @@ export class ReadRecords {
    */
   async hydrate(viewer: Viewer, uris: readonly string[]): Promise<HydratedRecords> {
     // Asked for twice is answered once: an answer must not outgrow its request.
-    const wanted = [...new Set(uris)].map((uri) => ({ uri, address: parseAtUri(uri) }))
-    const byOwner = Map.groupBy(wanted, ({ address }) => address.did)
-    const found = new Map<string, ReadRecord>()
-    const pages = [...byOwner].map(async ([owner, entries]) => {
-      const scope = this.#scope(viewer, owner)
-      const keys = entries.map(({ address }) => address)
-      const page = await readIfPresent(this.#actors, owner, ({ records }) => records.findMany(keys, scope))
-      for (const record of page ?? []) {
-        const read = toReadRecord(owner, record)
-        found.set(read.uri, read)
-      }
+    const wanted = [...new Set(uris)].map(parseAtUri)
+    const found = new Map<AtUri, ReadRecord | null>()
+    let bytesLeft = MAX_HYDRATED_BYTES
+    await this.#eachRepo(viewer, wanted, async (owner, keys, scope) => {
+      const batch = await readIfPresent(this.#actors, owner, ({ records }) =>
+        records.findWithin(keys, scope, bytesLeft),
+      )
+      for (const { collection, rkey } of batch?.omitted ?? [])
+        found.set(formatAtUri({ did: owner, collection, rkey }), null)
+      for (const record of batch?.records ?? []) bytesLeft -= record.bytes.length
+      for (const record of await this.#formatAll(owner, batch?.records ?? [])) found.set(record.uri, record)
     })
-    await Promise.all(pages)
+    const order = wanted.map(formatAtUri)
     return {
-      records: wanted.flatMap(({ uri }) => found.get(uri) ?? []),
-      notFound: wanted.map(({ address }) => formatAtUri(address)).filter((uri) => !found.has(uri)),
+      records: order.flatMap((uri) => found.get(uri) ?? []),
+      notFound: order.filter((uri) => !found.has(uri)),
+      postponed: order.filter((uri) => found.get(uri) === null),
     }
   }
 
-  #scope(viewer: Viewer, owner: Did): ReadScope {
-    return readScopeOf(viewer, owner, this.#serviceBoundaries)
+  /** Those of the records that the viewer may see. */
+  async filterVisible(viewer: Viewer, uris: readonly string[]): Promise<Set<AtUri>> {
+    const visible = new Set<AtUri>()
+    await this.#eachRepo(viewer, uris.map(parseAtUri), async (did, keys, scope) => {
+      const batch = await readIfPresent(this.#actors, did, ({ records }) =>
+        records.findWithin(keys, scope, 0),
+      )
+      for (const { collection, rkey } of batch?.omitted ?? [])
+        visible.add(formatAtUri({ did, collection, rkey }))
+    })
+    return visible
+  }
+
+  async #eachRepo(
+    viewer: Viewer,
+    addresses: readonly RecordAddress[],
+    work: (owner: Did, keys: readonly RecordKey[], scope: ReadScope) => Promise<void>,
+  ): Promise<void> {
+    const atOnce = new Semaphore(REPOS_AT_ONCE)
+    const repos = [...Map.groupBy(addresses, ({ did }) => did)]
+    await Promise.all(
+      repos.map(async ([owner, keys]) => {
+        const scope = this.scope(viewer, owner)
+        if (!seesNothing(scope)) await atOnce.run(() => work(owner, keys, scope))
+      }),
+    )
+  }
+
+  async #formatAll(owner: Did, stored: readonly StoredRecord[]): Promise<ReadRecord[]> {
+    const formatted: ReadRecord[] = []
+    let bytes = 0
+    for (const record of stored) {
+      const read = this.#format(owner, record)
+      if (read !== null) formatted.push(read)
+      bytes += record.bytes.length
+      if (bytes < BYTES_PER_TURN) continue
+      bytes = 0
+      await othersHadTheirTurn()
+    }
+    return formatted
+  }
+
+  #format(did: Did, { collection, rkey, cid, bytes }: StoredRecord): ReadRecord | null {
+    const uri = formatAtUri({ did, collection, rkey })
+    if (isNamedBy(bytes, cid)) return { uri, cid, json: formatRecordJson(bytes) }
+    this.#onDamaged(uri)
+    return null
   }
 }
 
-function toReadRecord(did: Did, record: StoredRecord): ReadRecord {
-  const { collection, rkey, cid, bytes } = record
-  return { uri: formatAtUri({ did, collection, rkey }), cid, value: decodeRecord(bytes) }
+/** The one answer to whoever asks for what is not there, or not for them. */
+export function recordNotFound(): StratosError {
+  return new StratosError('RecordNotFound', 'there is no such record')
+}
+
+/** Whoever sees nothing learns nothing from how long it takes either: nobody looks. */
+function seesNothing(scope: ReadScope): boolean {
+  return scope.kind === 'boundaries' && scope.boundaries.length === 0
 }

@@ -12,7 +12,7 @@ import {
 } from 'stratos-core'
 import { padded, pages } from './pages.ts'
 import { isOneOf } from './record-keys.ts'
-import { visible } from './record-store.ts'
+import { isVisible } from './record-visibility.ts'
 import type { ActorTables } from './schema.ts'
 import { together } from './transaction.ts'
 
@@ -141,7 +141,7 @@ export class SqlBlobIndex implements BlobIndex {
       .where('blob.cid', '>', after)
       .orderBy('blob.cid')
       .limit(limit)
-    if (since !== undefined) query = query.where('record.rev', '>', since)
+    if (since !== undefined) query = query.where('keyed.rev', '>', since)
     return (await query.execute()).map(({ cid }) => cid)
   }
 
@@ -247,12 +247,12 @@ export class SqlBlobIndex implements BlobIndex {
   /** Blobs that may be handed out, with the records in scope that refer to them. */
   #visible(scope: ReadScope) {
     return this.#db
-      .selectFrom('record')
+      .selectFrom('record as keyed')
       .innerJoin('record_blob', (join) =>
         join
-          .onRef('record_blob.repo', '=', 'record.repo')
-          .onRef('record_blob.collection', '=', 'record.collection')
-          .onRef('record_blob.rkey', '=', 'record.rkey'),
+          .onRef('record_blob.repo', '=', 'keyed.repo')
+          .onRef('record_blob.collection', '=', 'keyed.collection')
+          .onRef('record_blob.rkey', '=', 'keyed.rkey'),
       )
       .innerJoin('blob', (join) =>
         join.onRef('blob.repo', '=', 'record_blob.repo').onRef('blob.cid', '=', 'record_blob.cid'),
@@ -260,7 +260,7 @@ export class SqlBlobIndex implements BlobIndex {
       .where('record_blob.repo', '=', this.#repo)
       .where('blob.quarantined', '=', 0)
       .where('blob.doomed', '=', 0)
-      .where((eb) => visible(eb, scope))
+      .where(isVisible(scope))
   }
 
   async #find(cid: string) {

@@ -11,6 +11,8 @@ export interface Storage extends ReturnType<typeof serviceStores> {
   readonly replays: ReplayStore
   /** Makes the DPoP nonces of all instances; null where this process is the only one. */
   readonly nonceSecret: Uint8Array | null
+  /** Signs the cursors of all instances. */
+  readonly cursorSecret: Uint8Array
   /** Lets one piece of work at a time at each key on all instances, such as refreshing a user's OAuth tokens. */
   readonly sharedLock: { run<T>(key: string, work: () => Promise<T>): Promise<T> }
   writeRateLimiter(rate: WriteRate): WriteRateLimiter

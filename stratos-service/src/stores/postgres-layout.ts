@@ -44,6 +44,7 @@ const REPO_TABLES = [
   'repo_block',
   'record',
   'record_boundary',
+  'record_takedown',
   'record_blob',
   'blob',
   'backlink',

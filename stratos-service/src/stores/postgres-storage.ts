@@ -56,6 +56,7 @@ export async function openPostgresStorage(
     actors: new PostgresActors({ db: repos, layout, nowMs }),
     replays: new SqlReplayStore(fleetingTables, nowMs),
     nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),
+    cursorSecret: await new SecretStore(tables).getOrCreate('cursor'),
     sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
     writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
     close: async () => {

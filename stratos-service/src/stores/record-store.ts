@@ -1,47 +1,74 @@
-import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely'
-import { parseNsid, parseRkey, type Boundary, type ReadScope } from 'stratos-core'
-import type { RecordChanges, RecordKey, RecordListing, RecordStore, StoredRecord } from 'stratos-core'
+import type { Kysely } from 'kysely'
+import { parseNsid, parseRkey } from 'stratos-core'
+import type {
+  Nsid,
+  ReadScope,
+  RecordBatch,
+  RecordChanges,
+  RecordKey,
+  RecordListing,
+  RecordPage,
+  RecordStore,
+  StoredRecord,
+} from 'stratos-core'
 import type { DialectTraits } from './dialect.ts'
+import { readBodies, readBodiesWithin, type RepoTables, type WeighedRecord } from './record-bodies.ts'
 import { applyRecordChanges } from './record-changes.ts'
 import { isOneOf } from './record-keys.ts'
+import { findNextCollection, isVisible, visibleAmong, visibleInRange } from './record-visibility.ts'
 import type { ActorTables } from './schema.ts'
 import { Statements } from './statements.ts'
 
 export class SqlRecordStore implements RecordStore {
   readonly #db: Kysely<ActorTables>
   readonly #repo: number
-  readonly #traits: DialectTraits
+  readonly #tables: RepoTables
   readonly #statements: Statements
 
   constructor(db: Kysely<ActorTables>, repo: number, traits: DialectTraits, statements = new Statements()) {
     this.#db = db
     this.#repo = repo
-    this.#traits = traits
+    this.#tables = { db, repo, traits }
     this.#statements = statements
   }
 
   async find(key: RecordKey, scope: ReadScope): Promise<StoredRecord | null> {
-    const row = await this.#select(scope)
-      .where(isOneOf([key]))
-      .executeTakeFirst()
-    return row === undefined ? null : toStoredRecord(row)
+    return (await this.findMany([key], scope))[0] ?? null
   }
 
   async findMany(keys: readonly RecordKey[], scope: ReadScope): Promise<StoredRecord[]> {
-    if (keys.length === 0) return []
-    const rows = await this.#select(scope).where(isOneOf(keys)).execute()
-    return rows.map(toStoredRecord)
+    if (keys.length === 0 || isEmpty(scope)) return []
+    return readBodies(this.#tables, visibleAmong(this.#db, this.#repo, keys, scope))
   }
 
-  async list(listing: RecordListing): Promise<StoredRecord[]> {
-    let query = this.#select(listing.scope)
-      .where('record.collection', '=', listing.collection)
-      .orderBy('record.rkey', listing.ascending ? 'asc' : 'desc')
-      .limit(listing.limit)
-    if (listing.after !== undefined) {
-      query = query.where('record.rkey', listing.ascending ? '>' : '<', listing.after)
+  async findWithin(keys: readonly RecordKey[], scope: ReadScope, maxBytes: number): Promise<RecordBatch> {
+    if (keys.length === 0 || isEmpty(scope)) return { records: [], omitted: [] }
+    const visible = visibleAmong(this.#db, this.#repo, keys, scope)
+    const found = await readBodiesWithin(this.#tables, visible, { ascending: true, maxBytes })
+    const records = found.filter(hasBytes)
+    return { records, omitted: found.slice(records.length) }
+  }
+
+  async list(listing: RecordListing): Promise<RecordPage> {
+    const { collection, after, ascending, limit, scope, maxBytes } = listing
+    if (isEmpty(scope)) return { records: [], more: false }
+    // One key more than fits: whether there is another page shows in it.
+    const range = { collection, after, ascending, limit: limit + 1 }
+    const visible = visibleInRange(this.#db, this.#repo, range, scope)
+    const found = await readBodiesWithin(this.#tables, visible, { ascending, maxBytes })
+    const records = found.slice(0, limit).filter(hasBytes)
+    return { records, more: found.length > records.length }
+  }
+
+  async listCollections(scope: ReadScope, after: string, limit: number): Promise<Nsid[]> {
+    const found: Nsid[] = []
+    for (let last = after; found.length < limit && !isEmpty(scope);) {
+      const next = await findNextCollection(this.#db, this.#repo, scope, last)
+      if (next === null) break
+      found.push(parseNsid(next))
+      last = next
     }
-    return (await query.execute()).map(toStoredRecord)
+    return found
   }
 
   async findCids(keys: readonly RecordKey[]): Promise<Map<string, string>> {
@@ -59,104 +86,70 @@ export class SqlRecordStore implements RecordStore {
     await applyRecordChanges(this.#db, this.#repo, changes, this.#statements)
   }
 
-  async filterReferencedBlobs(cids: readonly string[], scope: ReadScope): Promise<Set<string>> {
-    if (cids.length === 0) return new Set()
-    const rows = await this.#db
-      .selectFrom('record')
-      .innerJoin('record_blob', (join) =>
-        join
-          .onRef('record_blob.repo', '=', 'record.repo')
-          .onRef('record_blob.collection', '=', 'record.collection')
-          .onRef('record_blob.rkey', '=', 'record.rkey'),
+  async takeDown({ collection, rkey }: RecordKey, nowMs: number): Promise<boolean> {
+    const { numInsertedOrUpdatedRows } = await this.#db
+      .insertInto('record_takedown')
+      .columns(['repo', 'collection', 'rkey', 'at_ms'])
+      .expression((eb) =>
+        eb
+          .selectFrom('record')
+          .select((of) => [
+            'record.repo',
+            'record.collection',
+            'record.rkey',
+            of.cast<number>(of.val(nowMs), 'bigint').as('at_ms'),
+          ])
+          .where('record.repo', '=', this.#repo)
+          .where(isOneOf([{ collection, rkey }])),
       )
-      .select('record_blob.cid')
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst()
+    return numInsertedOrUpdatedRows === 1n
+  }
+
+  async restore(key: RecordKey): Promise<boolean> {
+    const { numDeletedRows } = await this.#db
+      .deleteFrom('record_takedown')
+      .where('repo', '=', this.#repo)
+      .where(isOneOf([key]))
+      .executeTakeFirst()
+    return numDeletedRows === 1n
+  }
+
+  async filterReferencedBlobs(cids: readonly string[], scope: ReadScope): Promise<Set<string>> {
+    if (cids.length === 0 || isEmpty(scope)) return new Set()
+    const rows = await this.#db
+      .selectFrom('record_blob as keyed')
+      .select('keyed.cid')
       .distinct()
-      .where('record_blob.repo', '=', this.#repo)
-      .where('record_blob.cid', 'in', cids)
-      .where((eb) => visible(eb, scope))
+      .where('keyed.repo', '=', this.#repo)
+      .where('keyed.cid', 'in', cids)
+      .where(isVisible(scope))
       .execute()
     return new Set(rows.map((row) => row.cid))
   }
 
   async listLinking(target: string, scope: ReadScope, limit: number): Promise<RecordKey[]> {
+    if (isEmpty(scope)) return []
     const rows = await this.#db
-      .selectFrom('record')
-      .innerJoin('backlink', (join) =>
-        join
-          .onRef('backlink.repo', '=', 'record.repo')
-          .onRef('backlink.collection', '=', 'record.collection')
-          .onRef('backlink.rkey', '=', 'record.rkey'),
-      )
-      .select(['record.collection', 'record.rkey'])
+      .selectFrom('backlink as keyed')
+      .select(['keyed.collection', 'keyed.rkey'])
       .distinct()
-      .where('backlink.repo', '=', this.#repo)
-      .where('backlink.target', '=', target)
-      .where((eb) => visible(eb, scope))
-      .orderBy('record.collection')
-      .orderBy('record.rkey')
+      .where('keyed.repo', '=', this.#repo)
+      .where('keyed.target', '=', target)
+      .where(isVisible(scope))
+      .orderBy('keyed.collection')
+      .orderBy('keyed.rkey')
       .limit(limit)
       .execute()
     return rows.map(({ collection, rkey }) => ({ collection: parseNsid(collection), rkey: parseRkey(rkey) }))
   }
-
-  #select(scope: ReadScope) {
-    return this.#db
-      .selectFrom('record')
-      .innerJoin('repo_block', (join) =>
-        join.onRef('repo_block.repo', '=', 'record.repo').onRef('repo_block.cid', '=', 'record.cid'),
-      )
-      .select(['record.collection', 'record.rkey', 'record.cid', 'repo_block.content'])
-      .select((eb) => boundaryList(eb, this.#traits))
-      .where('record.repo', '=', this.#repo)
-      .where((eb) => visible(eb, scope))
-  }
 }
 
-export type OfRecords = ExpressionBuilder<ActorTables, 'record'>
-
-/** The boundaries of the row's record as one text, so that a page of records is one query. */
-function boundaryList(eb: OfRecords, traits: DialectTraits) {
-  return boundariesOfRow(eb)
-    .select(({ fn, val }) =>
-      fn.agg<string | null>(traits.joinText, ['record_boundary.boundary', val(' ')]).as('list'),
-    )
-    .as('boundaries')
+function isEmpty(scope: ReadScope): boolean {
+  return scope.kind === 'boundaries' && scope.boundaries.length === 0
 }
 
-/** Whether the record of a row is in scope. For every query that derives something from records. */
-export function visible(eb: OfRecords, scope: ReadScope): Expression<SqlBool> {
-  if (scope.kind === 'all') return eb.lit(true)
-  if (scope.boundaries.length === 0) return eb.lit(false)
-  return eb.exists(
-    boundariesOfRow(eb)
-      .select('record_boundary.boundary')
-      .where('record_boundary.boundary', 'in', scope.boundaries),
-  )
-}
-
-function boundariesOfRow(eb: OfRecords) {
-  return eb
-    .selectFrom('record_boundary')
-    .whereRef('record_boundary.repo', '=', 'record.repo')
-    .whereRef('record_boundary.collection', '=', 'record.collection')
-    .whereRef('record_boundary.rkey', '=', 'record.rkey')
-}
-
-interface RecordRow {
-  collection: string
-  rkey: string
-  cid: string
-  content: Uint8Array
-  boundaries: string | null
-}
-
-function toStoredRecord(row: RecordRow): StoredRecord {
-  return {
-    collection: parseNsid(row.collection),
-    rkey: parseRkey(row.rkey),
-    cid: row.cid,
-    bytes: row.content,
-    // A boundary cannot contain a space: DIDs and boundary names do not.
-    boundaries: row.boundaries === null ? [] : (row.boundaries.split(' ') as Boundary[]),
-  }
+function hasBytes(record: WeighedRecord): record is StoredRecord {
+  return record.bytes !== null
 }

@@ -67,7 +67,7 @@ export class SqlRepoStore implements RepoStore {
       // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
       ...pieces(changes.removed).map((cids) => this.#dropNodes(cids)),
       ...pieces(changes.removedRecords).map((cids) => this.#dropRecords(cids)),
-      ...pieces([...changes.added]).map((blocks) => this.#addBlocks(blocks)),
+      ...pieces([...changes.added]).map((blocks) => this.#addBlocks(blocks, next.rev)),
     ])
   }
 
@@ -78,9 +78,9 @@ export class SqlRepoStore implements RepoStore {
     )
   }
 
-  async #addBlocks(blocks: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+  async #addBlocks(blocks: readonly (readonly [string, Uint8Array])[], rev: string): Promise<void> {
     const db = this.#db
-    const rows = blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content }))
+    const rows = blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content, rev }))
     await this.#statements.run(db, 'add blocks', rows, (added) =>
       // A block that is there already is left alone: equal records share one.
       db

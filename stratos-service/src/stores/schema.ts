@@ -27,9 +27,12 @@ export interface JobTables {
  */
 export interface ActorTables extends FeedTables, JobTables {
   repo_head: { repo: number; cid: string; rev: string; data: string }
-  repo_block: { repo: number; cid: string; content: Uint8Array }
+  /** `rev` is that of the commit which brought the block; null where nobody noted it down. */
+  repo_block: { repo: number; cid: string; content: Uint8Array; rev: string | null }
   record: { repo: number; collection: string; rkey: string; cid: string; rev: string }
   record_boundary: { repo: number; collection: string; rkey: string; boundary: string }
+  /** What an administrator has taken down: of the address, whatever is written there until it is restored. */
+  record_takedown: { repo: number; collection: string; rkey: string; at_ms: number }
   /** Blobs that records refer to. */
   record_blob: { repo: number; collection: string; rkey: string; cid: string }
   /** Blobs that were uploaded. */

@@ -9,6 +9,7 @@ import { serviceMigrations } from './migrations/service.ts'
 import type { Storage } from './open-storage.ts'
 import { SqlReplayStore } from './replay-store.ts'
 import type { ServiceTables } from './schema.ts'
+import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
 import { SqliteActors } from './sqlite-actors.ts'
 import { openSqlite } from './sqlite-database.ts'
@@ -35,6 +36,7 @@ export async function openSqliteStorage(
     actors,
     replays: new SqlReplayStore(db, nowMs),
     nonceSecret: null,
+    cursorSecret: await new SecretStore(db).getOrCreate('cursor'),
     sharedLock: new KeyedLock(),
     writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
     close: async () => {

@@ -65,9 +65,17 @@ export function toXrpcError(err: unknown): XRPCError {
   }
   const known = XRPCError.fromError(err)
   if (isAboutRecord(known.cause)) return toXrpcError(new StratosError('InvalidRecord', known.message))
+  if (isTooManyUris(known.cause)) return toXrpcError(new StratosError('TooManyUris', known.message))
   // Body parsers name their errors after exception classes; the wire has one name for each status.
   const fromParser = known.cause instanceof Error && 'expose' in known.cause
   return fromParser ? new XRPCError(known.statusCode, known.errorMessage) : known
+}
+
+function isTooManyUris(cause: unknown): boolean {
+  return (
+    cause instanceof l.LexValidationError &&
+    cause.issues.some(({ path, code }) => path[0] === 'uris' && path.length === 1 && code === 'too_big')
+  )
 }
 
 /** What the parser of a body finds wrong inside its record is said of the record. */

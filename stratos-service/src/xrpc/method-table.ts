@@ -15,6 +15,7 @@ import type { AuthRequest, Authenticator } from '../auth/authenticate.ts'
 import type { Guard } from '../auth/guards.ts'
 import type { Logger } from '../logger.ts'
 import { headersOf, toXrpcError } from './errors.ts'
+import { PreparedJson } from './prepared-json.ts'
 import { jsonBody } from './json-body.ts'
 
 type Method = l.Procedure | l.Query
@@ -31,7 +32,10 @@ export interface Call<V extends Viewer, Params, Input> {
 /** Answers a call with the body of its output, or throws `StratosError`. Translates; decides nothing. */
 export type Handler<M extends Method, V extends Viewer> = (
   call: Call<V, LexMethodParams<M>, LexMethodInput<M>>,
-) => Promise<l.InferMethodOutputBody<M>>
+) => Promise<Answer<M>>
+
+/** What a handler answers with: a body, or one that is put together already. */
+type Answer<M extends Method> = l.InferMethodOutputBody<M> | PreparedJson
 
 export interface RouteLimits {
   /** Largest JSON body; 64 KiB unless said otherwise. */
@@ -66,7 +70,7 @@ export class MethodTable {
     method: l.Main<M>,
     guard: Guard<V>,
     // `Handler<M, V>` written out: an alias of the same shape may then serve two methods.
-    handler: (call: Call<V, LexMethodParams<M>, LexMethodInput<M>>) => Promise<l.InferMethodOutputBody<M>>,
+    handler: (call: Call<V, LexMethodParams<M>, LexMethodInput<M>>) => Promise<Answer<M>>,
     limits: RouteLimits = {},
   ): void {
     const schema: l.Procedure | l.Query = l.getMain(method)
@@ -130,5 +134,6 @@ export class MethodTable {
 }
 
 function toJson(body: unknown) {
-  return { encoding: 'application/json', buffer: Buffer.from(lexStringify(body as LexValue)) }
+  const buffer = body instanceof PreparedJson ? body.bytes : Buffer.from(lexStringify(body as LexValue))
+  return { encoding: 'application/json', buffer }
 }

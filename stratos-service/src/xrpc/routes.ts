@@ -2,6 +2,7 @@ import { com, zone } from 'stratos-core/lexicons'
 import { admin, anyViewer, enrolledUser, keyHolder, open, sessionHolder } from '../auth/guards.ts'
 import type { SessionKeys } from '../auth/session-key.ts'
 import type { Administration } from '../operations/administration.ts'
+import type { DescribeRepo } from '../operations/describe-repo.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { PdsJobs } from '../operations/pds-jobs.ts'
@@ -10,6 +11,7 @@ import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
 import { deleteRecord } from './com/atproto/repo/deleteRecord.ts'
+import { describeRepo } from './com/atproto/repo/describeRepo.ts'
 import { getRecord } from './com/atproto/repo/getRecord.ts'
 import { listRecords } from './com/atproto/repo/listRecords.ts'
 import { putRecord } from './com/atproto/repo/putRecord.ts'
@@ -36,6 +38,7 @@ import { listDomains } from './zone/stratos/server/listDomains.ts'
 export interface RouteParts {
   readonly writes: WriteRecords
   readonly reads: ReadRecords
+  readonly describeRepo: DescribeRepo
   readonly hydrate: Hydrate
   readonly enrollments: Enrollments
   readonly administration: Administration
@@ -57,6 +60,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   const apply = applyWrites(writes, handles)
   const get = getRecord(reads, handles)
   const list = listRecords(reads, handles)
+  const describe = describeRepo(parts.describeRepo, handles)
 
   table.add(com.atproto.repo.createRecord, enrolledUser, create, RECORD_BODY)
   table.add(com.atproto.repo.putRecord, enrolledUser, put, RECORD_BODY)
@@ -64,6 +68,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(APPLY_WRITES, enrolledUser, apply, BATCH_BODY)
   table.add(com.atproto.repo.getRecord, anyViewer, get)
   table.add(com.atproto.repo.listRecords, anyViewer, list)
+  table.add(com.atproto.repo.describeRepo, anyViewer, describe)
 
   // The same under names that a PDS passes on instead of serving them itself.
   table.add(zone.stratos.repo.createRecord, enrolledUser, create, RECORD_BODY)
@@ -72,6 +77,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.repo.applyWrites, enrolledUser, apply, BATCH_BODY)
   table.add(zone.stratos.repo.getRecord, anyViewer, getRecordFor(get, hydrate))
   table.add(zone.stratos.repo.listRecords, anyViewer, list)
+  table.add(zone.stratos.repo.describeRepo, anyViewer, describe)
 
   table.add(zone.stratos.repo.hydrateRecord, anyViewer, hydrateRecord(hydrate))
   table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))

@@ -130,12 +130,15 @@ async function expectKept(
     car: await exportCar(stores),
     events: await stores.events.listAfter(0, 1_000_000),
     head: await stores.repo.findHead(),
-    records: await stores.records.list({
-      collection: POST,
-      scope: { kind: 'all' },
-      limit: 100_000,
-      ascending: true,
-    }),
+    records: (
+      await stores.records.list({
+        collection: POST,
+        scope: { kind: 'all' },
+        limit: 100_000,
+        maxBytes: Infinity,
+        ascending: true,
+      })
+    ).records,
   }))
   const verified = await verifyRepoCar(car, account.did, signingKey)
   expect(verified.commit.rev).toBe(head?.rev)

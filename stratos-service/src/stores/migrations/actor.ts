@@ -8,7 +8,27 @@ export function actorMigrations(traits: DialectTraits): readonly Migration[] {
   return [
     { name: '0001-first', up: (schema) => createActorTables(schema, traits) },
     { name: '0002-blobs', up: (schema) => createBlobTable(schema, traits) },
+    { name: '0003-reads', up: (schema) => addReads(schema, traits) },
   ]
+}
+
+/** Lists by boundary, takedowns, and exports of what is new. */
+async function addReads(schema: SchemaModule, { text, byKey }: DialectTraits): Promise<void> {
+  await schema
+    .createIndex('record_boundary_list')
+    .on('record_boundary')
+    .columns(['repo', 'boundary', 'collection', 'rkey'])
+    .execute()
+  await schema
+    .createTable('record_takedown')
+    .addColumn('repo', 'integer', (col) => col.notNull())
+    .addColumn('collection', text, (col) => col.notNull())
+    .addColumn('rkey', text, (col) => col.notNull())
+    .addColumn('at_ms', 'bigint', (col) => col.notNull())
+    .addPrimaryKeyConstraint('record_takedown_pk', ['repo', 'collection', 'rkey'])
+    .modifyEnd(byKey)
+    .execute()
+  await schema.alterTable('repo_block').addColumn('rev', text).execute()
 }
 
 async function createActorTables(schema: SchemaModule, traits: DialectTraits): Promise<void> {

@@ -1,8 +1,9 @@
-import { parseNsid, parseRkey, StratosError, type Viewer } from 'stratos-core'
+import { parseNsid, parseRkey, type Viewer } from 'stratos-core'
 import type { com } from 'stratos-core/lexicons'
-import type { ReadRecords } from '../../../../operations/read-records.ts'
+import { recordNotFound, type ReadRecords } from '../../../../operations/read-records.ts'
 import type { Handler } from '../../../method-table.ts'
 import type { HandleLookup } from '../../../own-repo.ts'
+import { recordAnswer } from '../../../record-answers.ts'
 
 export const getRecord =
   (
@@ -11,7 +12,7 @@ export const getRecord =
   ): Handler<typeof com.atproto.repo.getRecord.main, Viewer> =>
   async ({ viewer, params }) => {
     const did = await handles.findDid(params.repo)
-    if (did === null) throw new StratosError('RecordNotFound', 'there is no such record')
+    if (did === null) throw recordNotFound()
     const address = { did, collection: parseNsid(params.collection), rkey: parseRkey(params.rkey) }
-    return records.get(viewer, address, params.cid)
+    return recordAnswer(await records.get(viewer, address, params.cid))
   }

@@ -1,8 +1,9 @@
-import { parseNsid, parseRkey, type Viewer } from 'stratos-core'
+import { parseNsid, type Viewer } from 'stratos-core'
 import type { com } from 'stratos-core/lexicons'
 import type { ReadRecords } from '../../../../operations/read-records.ts'
 import type { Handler } from '../../../method-table.ts'
 import type { HandleLookup } from '../../../own-repo.ts'
+import { recordsAnswer } from '../../../record-answers.ts'
 
 const DEFAULT_LIMIT = 50
 
@@ -12,16 +13,14 @@ export const listRecords =
     handles: HandleLookup,
   ): Handler<typeof com.atproto.repo.listRecords.main, Viewer> =>
   async ({ viewer, params }) => {
+    const collection = parseNsid(params.collection)
     const did = await handles.findDid(params.repo)
-    if (did === null) return { records: [] }
-    const limit = params.limit ?? DEFAULT_LIMIT
+    if (did === null) return recordsAnswer([], {})
     const page = await records.list(viewer, did, {
-      collection: parseNsid(params.collection),
-      after: params.cursor === undefined ? undefined : parseRkey(params.cursor),
-      limit,
+      collection,
+      cursor: params.cursor,
+      limit: params.limit ?? DEFAULT_LIMIT,
       ascending: params.reverse ?? false,
     })
-    // A short page is the last one; of what the viewer may not see, neither page nor cursor tells.
-    const last = page.length < limit ? undefined : page.at(-1)
-    return { records: [...page], cursor: last?.uri.split('/').at(-1) }
+    return recordsAnswer(page.records, { cursor: page.cursor ?? undefined })
   }

@@ -1,7 +1,9 @@
 import { StratosError, type Viewer } from 'stratos-core'
 import type { zone } from 'stratos-core/lexicons'
 import type { Hydrate } from '../../../../operations/hydrate.ts'
+import { recordNotFound } from '../../../../operations/read-records.ts'
 import type { Handler } from '../../../method-table.ts'
+import { recordAnswer } from '../../../record-answers.ts'
 
 export const hydrateRecord =
   (hydrate: Hydrate): Handler<typeof zone.stratos.repo.hydrateRecord.main, Viewer> =>
@@ -9,8 +11,7 @@ export const hydrateRecord =
     const { records, blocked } = await hydrate.many(viewer, [params.uri], params.viewer)
     const [record] = records
     if (blocked.length > 0) throw new StratosError('RecordBlocked', 'the viewer may not see this record')
-    if (record === undefined || (params.cid !== undefined && params.cid !== record.cid)) {
-      throw new StratosError('RecordNotFound', 'there is no such record')
-    }
-    return record
+    if (record === undefined || (params.cid !== undefined && params.cid !== record.cid))
+      throw recordNotFound()
+    return recordAnswer(record)
   }

@@ -2,6 +2,7 @@ import { StratosError, type Viewer } from 'stratos-core'
 import type { zone } from 'stratos-core/lexicons'
 import type { Hydrate } from '../../../../operations/hydrate.ts'
 import type { Handler } from '../../../method-table.ts'
+import { recordsAnswer } from '../../../record-answers.ts'
 
 const MAX_URIS = 100
 
@@ -10,6 +11,10 @@ export const hydrateRecords =
   async ({ viewer, input: { body } }) => {
     if (body.uris.length > MAX_URIS)
       throw new StratosError('TooManyUris', `at most ${MAX_URIS} URIs at a time`)
-    const { records, notFound, blocked } = await hydrate.many(viewer, body.uris, body.viewer)
-    return { records: [...records], notFound: [...notFound], blocked: [...blocked] }
+    const { records, notFound, blocked, postponed } = await hydrate.many(viewer, body.uris, body.viewer)
+    return recordsAnswer(records, {
+      notFound,
+      blocked,
+      postponed: postponed.length === 0 ? undefined : postponed,
+    })
   }
