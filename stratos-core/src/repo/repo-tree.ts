@@ -28,6 +28,11 @@ export class RepoTree {
     return this
   }
 
+  /** @param key `collection/rkey` @returns CID of the record, or null */
+  async find(key: string): Promise<Cid | null> {
+    return this.mst.get(key)
+  }
+
   /** A later version of this tree. */
   next(mst: MST): RepoTree {
     return new RepoTree(mst, this.#store)

@@ -1,12 +1,15 @@
+import { decode } from '@atproto/lex-cbor'
 import { cidForRawBytes, type LexMap } from '@atproto/lex-data'
 import { FULL_SCOPE, formatAtUri, parseNsid, parseRkey, type Did, type UserViewer } from 'stratos-core'
+import { collectRepoBlocks } from 'stratos-core/repo'
 import { newDid } from 'stratos-core/testing'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { describeEachDatabase, type Database } from '../../tests/_util/databases.ts'
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import { initRepo } from './init-repo.ts'
 import { PrepareWrites } from './prepare-writes.ts'
 import { WriteRecords } from './write-records.ts'
+import type { WriteOptions } from './writes.ts'
 
 const SERVICE = 'did:web:stratos.example'
 const NOTE = parseNsid('zone.stratos.test.note')
@@ -29,16 +32,23 @@ function setUp({ storage }: Database) {
     enrolled: true,
     boundaries: new Set([`${SERVICE}/a`]),
   })
-  const put = async (did: Did, rkey: string, record: LexMap) =>
+  const write = async (
+    did: Did,
+    action: 'create' | 'put',
+    rkey: string,
+    record: LexMap,
+    options: WriteOptions = {},
+  ) =>
     writes.write(
       viewer(did),
       did,
-      [{ action: 'put', collection: NOTE, rkey: parseRkey(rkey), record: { $type: NOTE, ...record } }],
-      {},
+      [{ action, collection: NOTE, rkey: parseRkey(rkey), record: { $type: NOTE, ...record } }],
+      options,
     )
+  const put = (did: Did, rkey: string, record: LexMap) => write(did, 'put', rkey, record)
   const remove = async (did: Did, rkey: string) =>
     writes.write(viewer(did), did, [{ action: 'delete', collection: NOTE, rkey: parseRkey(rkey) }], {})
-  return { actors, put, remove }
+  return { actors, write, put, remove }
 }
 
 describeEachDatabase('Writing records', (database) => {
@@ -80,5 +90,66 @@ describeEachDatabase('Writing records', (database) => {
     expect(await find()).not.toBeNull()
     await put(did, 'b', { text: 'another' })
     expect(await find()).toBeNull()
+  })
+
+  describe('by two that do not know of each other', () => {
+    const NOTES = Array.from({ length: 40 }, (_, index) => `note${index}`)
+
+    async function setUpTwo() {
+      const [one, two] = [setUp(database()), setUp(database())]
+      const did = newDid()
+      await initRepo(one.actors, did, Date.now())
+      // Both remember the repo as it is now.
+      for (const rkey of NOTES) await one.put(did, rkey, { text: 'first' })
+      await two.put(did, 'mine', { text: 'two' })
+      return { one, two, did }
+    }
+
+    it('ends in a repo with what both have written', async () => {
+      const { one, two, did } = await setUpTwo()
+      for (const [index, rkey] of NOTES.entries()) {
+        await (index % 3 === 0 ? one : two).put(did, rkey, { text: 'second' })
+        if (index % 5 === 0) await (index % 2 === 0 ? one : two).remove(did, rkey)
+      }
+      const { read, live } = await one.actors.read(did, async ({ repo, records }) => {
+        const head = await repo.findHead()
+        const live: string[] = []
+        for await (const { cid } of collectRepoBlocks(repo, head!.cid)) live.push(cid.toString())
+        const keys = NOTES.map((rkey) => ({ collection: NOTE, rkey: parseRkey(rkey) }))
+        return { live, read: await records.findMany(keys, FULL_SCOPE) }
+      })
+      expect(read).toHaveLength(NOTES.length - 8)
+      for (const { bytes } of read) expect(decode(bytes)).toMatchObject({ text: 'second' })
+      const stored = await one.actors.read(did, ({ repo }) => repo.listBlocks('', 1_000))
+      expect(stored.map(({ cid }) => cid).sort()).toEqual(live.sort())
+    })
+
+    it('refuses nothing, and lets nothing through, because of what is not true any more', async () => {
+      const { one, two, did } = await setUpTwo()
+      await one.remove(did, 'note1')
+      await two.write(did, 'create', 'note1', { text: 'created by two' })
+      await expect(one.write(did, 'create', 'note1', {})).rejects.toMatchObject({
+        code: 'RecordAlreadyExists',
+      })
+
+      const { commit } = await one.put(did, 'note2', { text: 'one' })
+      await two.write(did, 'put', 'note2', { text: 'two' }, { swapCommit: commit!.cid })
+      const stale = one.write(did, 'put', 'note2', { text: 'late' }, { swapCommit: commit!.cid })
+      await expect(stale).rejects.toMatchObject({ code: 'InvalidSwap' })
+
+      await one.put(did, 'note3', { text: 'one' })
+      await two.remove(did, 'note3')
+      expect((await one.put(did, 'note3', { text: 'one' })).commit).toBeDefined()
+      expect((await two.remove(did, 'note3')).commit).toBeDefined()
+      expect((await one.remove(did, 'note3')).commit).toBeUndefined()
+    })
+
+    it('notices that the repo was destroyed and made anew', async () => {
+      const { one, two, did } = await setUpTwo()
+      await two.actors.destroy(did)
+      await expect(one.put(did, 'note1', {})).rejects.toMatchObject({ code: 'RepoNotFound' })
+      await initRepo(two.actors, did, Date.now())
+      expect((await one.write(did, 'create', 'note1', {})).commit).toBeDefined()
+    })
   })
 })

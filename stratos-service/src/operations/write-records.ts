@@ -1,7 +1,5 @@
+import type { Keypair } from '@atproto/crypto'
 import {
-  blobsOf,
-  formatAtUri,
-  linksOf,
   mayWrite,
   nextTid,
   StratosError,
@@ -10,18 +8,16 @@ import {
   type Did,
   type JobWish,
   type Nsid,
-  type RecordChanges,
-  type RecordEntry,
-  type RecordKey,
-  type Tid,
+  type RepoHead,
   type UserViewer,
   type WriteRateLimiter,
 } from 'stratos-core'
-import { buildCommit, type RepoTree, type RepoWrite } from 'stratos-core/repo'
+import { buildCommit, RepoTree, type BuiltCommit } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
+import { changesOf, recordChangesOf, resultOf, type Change } from './changes.ts'
 import { encodeCommitEvent } from './commit-event.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
-import { RecentTrees } from './recent-trees.ts'
+import { RecentRepos, type KnownRepo } from './recent-repos.ts'
 import { stubJobKey, stubJobPayload } from './stub-job.ts'
 import type { Write, WriteOptions, WriteResult } from './writes.ts'
 
@@ -38,6 +34,20 @@ export interface StubSettings {
   readonly collections: ReadonlySet<Nsid>
 }
 
+/** What is to be committed, to whose repo. */
+interface Order {
+  readonly did: Did
+  readonly writes: readonly PreparedWrite[]
+  readonly swapCommit: string | undefined
+  readonly keypair: Keypair
+}
+
+interface Outcome {
+  readonly result: Omit<WriteResult, 'allowance'>
+  /** The repo as the commit leaves it; null if nothing changed, and so there is no commit. */
+  readonly repo: KnownRepo | null
+}
+
 /** The one way in which records change. create, put, delete and applyWrites are this with n writes. */
 export class WriteRecords {
   readonly #actors: Actors
@@ -46,7 +56,7 @@ export class WriteRecords {
   readonly #lock: KeyedLock
   readonly #stubs: StubSettings | null
   readonly #nowMs: () => number
-  readonly #trees = new RecentTrees()
+  readonly #recent = new RecentRepos()
 
   constructor(options: {
     actors: Actors
@@ -85,46 +95,74 @@ export class WriteRecords {
     const allowance = await this.#rate.charge(repo, writes.length)
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
-    const result = await this.#lock.run(repo, async () => {
-      await this.#stubs?.backlog.mark(repo)
-      const { result, tree } = await this.#actors.transact(repo, (stores) =>
-        this.#commit(stores, repo, prepared, options, keypair),
-      )
-      if (tree !== null) this.#trees.keep(repo, tree)
-      return result
-    })
+    const order = { did: repo, writes: prepared, swapCommit: options.swapCommit, keypair }
+    const result = await this.#lock.run(repo, () => this.#carryOut(order))
     if (result.commit !== undefined) this.#stubs?.backlog.wake(repo)
     return { ...result, allowance }
   }
 
-  async #commit(
-    stores: ActorStores,
-    did: Did,
-    writes: readonly PreparedWrite[],
-    options: WriteOptions,
-    keypair: Awaited<ReturnType<Actors['signingKey']>>,
-  ): Promise<{ result: Omit<WriteResult, 'allowance'>; tree: RepoTree | null }> {
-    const [head, current] = await Promise.all([stores.repo.findHead(), stores.records.findCids(writes)])
+  /**
+   * Commits to the repo as it is remembered, where it is. Another instance may have changed it since, which the store
+   * notices before anything is committed; what leads to no commit, though, is decided again by what is stored.
+   */
+  async #carryOut(order: Order): Promise<Outcome['result']> {
+    const { did } = order
+    await this.#stubs?.backlog.mark(did)
+    const known = this.#recent.find(did)
+    if (known !== undefined) {
+      const outcome = await this.#transact(order, known).catch(unlessBusy)
+      if (outcome !== null && outcome.repo !== null) return outcome.result
+      this.#recent.forget(did)
+    }
+    return (await this.#transact(order, null)).result
+  }
+
+  async #transact(order: Order, known: KnownRepo | null): Promise<Outcome> {
+    const outcome = await this.#actors.transact(order.did, async (stores) => {
+      const committing = this.#commit(stores, order, known)
+      return known === null ? committing : committing.catch(suspectMemory)
+    })
+    if (outcome.repo !== null) this.#recent.keep(order.did, outcome.repo)
+    return outcome
+  }
+
+  async #commit(stores: ActorStores, order: Order, known: KnownRepo | null): Promise<Outcome> {
+    const { did, writes, swapCommit } = order
+    const head = known?.head ?? (await stores.repo.findHead())
     if (head === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
-    if (options.swapCommit !== undefined && options.swapCommit !== head.cid.toString()) {
+    if (swapCommit !== undefined && swapCommit !== head.cid.toString()) {
       throw new StratosError('InvalidSwap', `the head of the repo is ${head.cid.toString()}`)
     }
-    const changes = changesOf(writes, current)
+    const tree = known?.tree.readFrom(stores.repo) ?? RepoTree.load(head.data, stores.repo)
+    const changes = changesOf(writes, await findCids(tree, writes))
     const results = writes.map((write) => resultOf(did, write))
-    if (changes.length === 0) return { result: { results }, tree: null }
+    if (changes.length === 0) return { result: { results }, repo: null }
 
     const nowMs = this.#nowMs()
-    const rev = nextTid(head.rev, nowMs)
-    const repoWrites = changes.map(({ repoWrite }) => repoWrite)
     const commit = await buildCommit({
       did,
       previous: head,
-      rev,
-      writes: repoWrites,
+      rev: nextTid(head.rev, nowMs),
+      writes: changes.map(({ repoWrite }) => repoWrite),
       blocks: stores.repo,
-      tree: this.#trees.find(did),
-      keypair,
+      tree,
+      keypair: order.keypair,
     })
+    await this.#store(stores, head, commit, changes, nowMs)
+    const { cid, rev, data } = commit
+    return {
+      result: { commit: { cid: cid.toString(), rev }, results },
+      repo: { head: { cid, rev, data }, tree: commit.tree },
+    }
+  }
+
+  async #store(
+    stores: ActorStores,
+    head: RepoHead,
+    commit: BuiltCommit,
+    changes: readonly Change[],
+    nowMs: number,
+  ): Promise<void> {
     const ops = commit.ops.map(({ action, collection, rkey, cid }) => ({
       action,
       path: `${collection}/${rkey}`,
@@ -132,17 +170,15 @@ export class WriteRecords {
     }))
     // In this order, but without waiting in between: on a database server it is one round trip.
     await Promise.all([
-      stores.records.apply(recordChangesOf(changes, rev)),
+      stores.records.apply(recordChangesOf(changes, commit.rev)),
       stores.repo.applyCommit(head, commit, {
         added: commit.newBlocks,
         removed: commit.removedCids,
         removedRecords: commit.removedRecordCids,
       }),
       stores.stubs.put(this.#stubJobsOf(changes, nowMs), nowMs),
-      stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs),
+      stores.events.append(encodeCommitEvent({ rev: commit.rev, commit: commit.cid, ops }), nowMs),
     ])
-    const result = { commit: { cid: commit.cid.toString(), rev }, results }
-    return { result, tree: commit.tree }
   }
 
   #stubJobsOf(changes: readonly Change[], nowMs: number): JobWish[] {
@@ -152,65 +188,26 @@ export class WriteRecords {
   }
 }
 
-interface Change {
-  readonly write: PreparedWrite
-  readonly repoWrite: RepoWrite
+/** CIDs of the records that are there, in the order of the writes. */
+async function findCids(tree: RepoTree, writes: readonly PreparedWrite[]): Promise<(string | null)[]> {
+  const cids: (string | null)[] = []
+  for (const { collection, rkey } of writes) {
+    const cid = await tree.find(`${collection}/${rkey}`)
+    cids.push(cid === null ? null : cid.toString())
+  }
+  return cids
 }
 
-/** What the writes change, given what is there; checked against the current records inside the transaction. */
-function changesOf(writes: readonly PreparedWrite[], current: ReadonlyMap<string, string>): Change[] {
-  const changes: Change[] = []
-  for (const write of writes) {
-    const repoWrite = repoWriteOf(write, current.get(`${write.collection}/${write.rkey}`) ?? null)
-    if (repoWrite !== null) changes.push({ write, repoWrite })
-  }
-  return changes
+/** What cannot be read or stored may be so because the repo is not any more what is remembered of it. */
+function suspectMemory(err: unknown): never {
+  if (err instanceof StratosError) throw err
+  throw new StratosError('ConcurrentModification', 'the repo may have changed in the meantime', {
+    cause: err,
+  })
 }
 
-/** @returns null if the write leaves everything as it is */
-function repoWriteOf(write: PreparedWrite, current: string | null): RepoWrite | null {
-  const { action, collection, rkey } = write
-  if (write.swap !== undefined && write.swap !== current) {
-    throw new StratosError('InvalidSwap', `the record is ${current ?? 'absent'}`)
-  }
-  if (action === 'delete') return current === null ? null : { action, collection, rkey }
-  if (action === 'create' && current !== null) {
-    throw new StratosError('RecordAlreadyExists', `there is already a record at ${collection}/${rkey}`)
-  }
-  if (action === 'update' && current === null) {
-    throw new StratosError('InvalidRequest', `there is no record at ${collection}/${rkey}`)
-  }
-  if (current === write.block.cid.toString()) return null
-  return { action: current === null ? 'create' : 'update', collection, rkey, block: write.block }
-}
-
-function recordChangesOf(changes: readonly Change[], rev: Tid): RecordChanges {
-  const created: RecordEntry[] = []
-  const updated: RecordEntry[] = []
-  const deleted: RecordKey[] = []
-  for (const { write, repoWrite } of changes) {
-    const { collection, rkey } = write
-    if (write.action === 'delete') {
-      deleted.push({ collection, rkey })
-      continue
-    }
-    const entry = {
-      collection,
-      rkey,
-      rev,
-      cid: write.block.cid.toString(),
-      boundaries: write.boundaries,
-      blobs: blobsOf(write.record).map(({ cid }) => cid.toString()),
-      links: linksOf(write.record),
-    }
-    if (repoWrite.action === 'create') created.push(entry)
-    else updated.push(entry)
-  }
-  return { created, updated, deleted }
-}
-
-function resultOf(did: Did, write: PreparedWrite): WriteResult['results'][number] {
-  if (write.action === 'delete') return {}
-  const { collection, rkey, block, validationStatus } = write
-  return { uri: formatAtUri({ did, collection, rkey }), cid: block.cid.toString(), validationStatus }
+/** Whatever a repo from memory leads to is tried again on the stored one, unless that would only add to the load. */
+function unlessBusy(err: unknown): null {
+  if (err instanceof StratosError && err.code !== 'ServiceUnavailable') return null
+  throw err
 }
