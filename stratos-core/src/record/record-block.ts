@@ -22,8 +22,9 @@ export interface RecordBlock {
 export async function encodeRecord(value: LexMap): Promise<RecordBlock> {
   assertDataModel(value)
   const bytes = encode(value)
+  assertSize(bytes)
   // What cannot be read back must never be signed.
-  decodeRecord(bytes)
+  decodeCbor(bytes)
   return { cid: await cidForCbor(bytes), bytes }
 }
 
@@ -34,14 +35,18 @@ export async function encodeRecord(value: LexMap): Promise<RecordBlock> {
  * @throws {StratosError} `InvalidRecord`
  */
 export function decodeRecord(bytes: Uint8Array): LexMap {
-  if (bytes.byteLength > MAX_RECORD_BYTES) {
-    throw new StratosError('InvalidRecord', `a record may have at most ${MAX_RECORD_BYTES} bytes`)
-  }
+  assertSize(bytes)
   const value = decodeCbor(bytes)
   assertDataModel(value)
   if (!ui8Equals(encode(value), bytes))
     throw new StratosError('InvalidRecord', 'the record is not canonical DAG-CBOR')
   return value
+}
+
+function assertSize(bytes: Uint8Array): void {
+  if (bytes.byteLength > MAX_RECORD_BYTES) {
+    throw new StratosError('InvalidRecord', `a record may have at most ${MAX_RECORD_BYTES} bytes`)
+  }
 }
 
 function decodeCbor(bytes: Uint8Array): unknown {

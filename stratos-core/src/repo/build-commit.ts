@@ -4,12 +4,13 @@
  */
 import type { Keypair } from '@atproto/crypto'
 import { encode } from '@atproto/lex-cbor'
-import { type Cid, cidForCbor } from '@atproto/lex-data'
+import type { Cid } from '@atproto/lex-data'
 import { MST } from '@atproto/repo'
 import { StratosError } from '../errors.ts'
 import type { Did, Nsid, Rkey, Tid } from '../ids.ts'
 import type { RecordBlock } from '../record/record-block.ts'
 import type { RepoHead } from '../storage/repo-store.ts'
+import { cidOf } from './encode-node.ts'
 import { type BlockSource, NodeStore } from './node-store.ts'
 import { diffTrees, RepoTree } from './repo-tree.ts'
 
@@ -92,7 +93,7 @@ export async function buildCommit(repo: {
   const known = repo.tree?.mst.pointer.equals(previous.data) === true ? repo.tree : undefined
   const before = known?.readFrom(repo.blocks) ?? RepoTree.load(previous.data, repo.blocks)
   const { mst, ops } = await applyWrites(before.mst, writes)
-  const { root: data, added, removed } = await diffTrees(before.mst, mst)
+  const { root: data, added, removed } = diffTrees(before.mst, mst)
   const commit = await signCommit({ did, rev, data }, repo.keypair)
   const records = recordChanges(writes, ops)
   return {
@@ -162,5 +163,5 @@ async function signCommit(
 ): Promise<{ cid: Cid; bytes: Uint8Array }> {
   const unsigned = { ...content, version: 3, prev: null }
   const bytes = encode({ ...unsigned, sig: await keypair.sign(encode(unsigned)) })
-  return { cid: await cidForCbor(bytes), bytes }
+  return { cid: cidOf(bytes), bytes }
 }

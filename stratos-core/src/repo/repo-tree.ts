@@ -1,5 +1,6 @@
 import type { Cid } from '@atproto/lex-data'
 import { MST } from '@atproto/repo'
+import { cidOf, encodeNode } from './encode-node.ts'
 import { type BlockSource, NodeStore } from './node-store.ts'
 import { assertNodeSize } from './node-size.ts'
 
@@ -54,23 +55,24 @@ export interface TreeChange {
  *
  * @throws {StratosError} `UnbalancedRepo` if a new node is too large
  */
-export async function diffTrees(before: MST, after: MST): Promise<TreeChange> {
+export function diffTrees(before: MST, after: MST): TreeChange {
   const added = new Map<string, Uint8Array>()
   const kept = new Set<string>()
-  const encode = async (node: MST): Promise<void> => {
+  const encode = (node: MST): void => {
     if (!node.outdatedPointer) {
       kept.add(node.pointer.toString())
       return
     }
     const entries = node.entries ?? []
     assertNodeSize(entries.filter((entry) => entry.isLeaf()).length)
-    for (const entry of entries) if (entry.isTree()) await encode(entry)
-    const { cid, bytes } = await node.serialize()
+    for (const entry of entries) if (entry.isTree()) encode(entry)
+    const bytes = encodeNode(entries)
+    const cid = cidOf(bytes)
     node.pointer = cid
     node.outdatedPointer = false
     added.set(cid.toString(), bytes)
   }
-  await encode(after)
+  encode(after)
 
   const removed: string[] = []
   const collect = (node: MST): void => {
