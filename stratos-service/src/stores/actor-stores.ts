@@ -13,15 +13,17 @@ import type { Statements } from './statements.ts'
  * The stores of one actor over tables that may be the actor's own or everybody's.
  *
  * @param statements of these tables; they are the same in every SQLite file, and in a schema of Postgres
+ * @param onRemoval called when contents of records are removed, before that is durable
  */
 export function actorStores(
   db: Kysely<ActorTables>,
   number: number,
   traits: DialectTraits,
   statements: Statements,
+  onRemoval?: () => void,
 ): ActorStores {
   return {
-    repo: new SqlRepoStore(db, number, statements),
+    repo: new SqlRepoStore(db, number, statements, onRemoval),
     records: new SqlRecordStore(db, number, traits, statements),
     blobs: new SqlBlobIndex(db, number),
     events: new SqlEventLog(db, repoFeed(number), statements),

@@ -10,11 +10,19 @@ export class SqlRepoStore implements RepoStore {
   readonly #db: Kysely<ActorTables>
   readonly #repo: number
   readonly #statements: Statements
+  readonly #onRemoval: () => void
 
-  constructor(db: Kysely<ActorTables>, repo: number, statements = new Statements()) {
+  /** @param onRemoval called when contents of records are removed, before that is durable */
+  constructor(
+    db: Kysely<ActorTables>,
+    repo: number,
+    statements = new Statements(),
+    onRemoval: () => void = () => undefined,
+  ) {
     this.#db = db
     this.#repo = repo
     this.#statements = statements
+    this.#onRemoval = onRemoval
   }
 
   async findHead(): Promise<RepoHead | null> {
@@ -62,6 +70,7 @@ export class SqlRepoStore implements RepoStore {
   }
 
   async applyCommit(previous: RepoHead | null, next: RepoHead, changes: BlockChanges): Promise<void> {
+    if (changes.removedRecords.length > 0) this.#onRemoval()
     await together([
       this.#moveHead(previous, next),
       // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.

@@ -1,16 +1,18 @@
 import { hash } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Keypair } from '@atproto/crypto'
 import type { Kysely } from 'kysely'
-import type { Actors, ActorStores, Did } from 'stratos-core'
+import { parseDid, type Actors, type ActorStores, type Did } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { loadOrCreateSecret } from '../config/secrets.ts'
 import { actorStores, repoNotFound } from './actor-stores.ts'
 import { SQLITE } from './dialect.ts'
+import { Erasures } from './erasures.ts'
 import { HandlePool } from './handle-pool.ts'
 import { actorMigrations } from './migrations/actor.ts'
 import { deleteActor, insertActor, Placements } from './placements.ts'
+import { rewriteFile } from './rewrite-file.ts'
 import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { Statements } from './statements.ts'
@@ -20,6 +22,13 @@ import { inTransaction } from './transaction.ts'
 const CACHE_KIB = 512
 const MAX_STATEMENTS = 32
 const IDLE_MS = 60_000
+const FILE = 'stratos.sqlite'
+
+/** Contents that were removed are in the log for as long, ... */
+const EMPTY_LOG_AFTER_MS = 1_000
+/** ... and parts of them in the file. */
+const REWRITE_AFTER_MS = 60_000
+const LAST_REWRITES_MS = 2_000
 
 /** An open actor: its database and, once somebody signed, its key. */
 interface ActorHandle {
@@ -47,6 +56,9 @@ export class SqliteActors implements Actors {
   readonly #placements: Placements
   readonly #statements = new Statements()
   readonly #pool: HandlePool<Did, ActorHandle>
+  readonly #logs: Erasures<Did>
+  readonly #rewrites: Erasures<Did>
+  #closed = false
 
   constructor(options: SqliteActorsOptions) {
     const { dataDir, service, maxOpen, onError, nowMs } = options
@@ -62,6 +74,8 @@ export class SqliteActors implements Actors {
       onError,
       nowMs,
     })
+    this.#logs = new Erasures({ erase: (did) => this.#emptyLog(did), afterMs: EMPTY_LOG_AFTER_MS, onError })
+    this.#rewrites = new Erasures({ erase: (did) => this.#rewrite(did), afterMs: REWRITE_AFTER_MS, onError })
   }
 
   async exists(did: Did): Promise<boolean> {
@@ -80,9 +94,17 @@ export class SqliteActors implements Actors {
   }
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
-    return this.#pool.use(did, ({ db, number }) =>
-      inTransaction(db, (trx) => work(actorStores(trx, number, SQLITE, this.#statements))),
+    let removed = false
+    const result = await this.#pool.use(did, ({ db, number }) =>
+      inTransaction(db, (trx) =>
+        work(actorStores(trx, number, SQLITE, this.#statements, () => (removed = true))),
+      ),
     )
+    if (removed) {
+      this.#logs.soon(did)
+      this.#rewrites.soon(did)
+    }
+    return result
   }
 
   async signingKey(did: Did): Promise<Keypair> {
@@ -102,14 +124,40 @@ export class SqliteActors implements Actors {
     await emptyLog(this.#service)
   }
 
+  /** Rewrites the files that were open in a crash: what was deleted before it may still be in them and their logs. */
+  async eraseLeftovers(): Promise<void> {
+    for (const shard of await readdir(this.#root).catch(ignoreMissing)) {
+      for (const name of await readdir(join(this.#root, shard))) {
+        if (this.#closed) return
+        const did = parseDid(name)
+        const log = await stat(join(this.#directory(did), `${FILE}-wal`)).catch(ignoreMissing)
+        if ('size' in log && log.size > 0) await this.#rewrite(did)
+      }
+    }
+  }
+
   async close(): Promise<void> {
+    this.#closed = true
+    await this.#logs.close(0)
+    await this.#rewrites.close(LAST_REWRITES_MS)
     await this.#pool.close()
+  }
+
+  async #emptyLog(did: Did): Promise<void> {
+    if (!(await this.exists(did))) return
+    if (!(await this.#pool.use(did, ({ db }) => emptyLog(db)))) this.#logs.soon(did)
+  }
+
+  async #rewrite(did: Did): Promise<void> {
+    await this.#pool.exclusive(did, async () => {
+      if (await this.exists(did)) await rewriteFile(join(this.#directory(did), FILE))
+    })
   }
 
   async #open(did: Did): Promise<ActorHandle> {
     const placement = await this.#placements.find(did)
     if (placement === null) throw repoNotFound()
-    const file = join(this.#directory(did), 'stratos.sqlite')
+    const file = join(this.#directory(did), FILE)
     const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS }
     const db = await openSqlite<ActorTables>(options, actorMigrations(SQLITE))
     return { number: placement.number, db, key: null }
@@ -123,4 +171,9 @@ export class SqliteActors implements Actors {
   #directory(did: Did): string {
     return join(this.#root, hash('sha256', did).slice(0, 2), did)
   }
+}
+
+function ignoreMissing(err: unknown): [] {
+  if (err instanceof Error && 'code' in err && err.code === 'ENOENT') return []
+  throw err
 }

@@ -26,9 +26,14 @@ export async function openSqlite<DB>(
   }
 }
 
-/** Leaves nothing in the log of a database that is not in its tables any more. */
-export async function emptyLog<DB>(db: Kysely<DB>): Promise<void> {
-  await sql.raw('pragma wal_checkpoint(truncate)').execute(db)
+/**
+ * Leaves nothing in the log of a database that is not in its tables any more.
+ *
+ * @returns whether it could; not while another connection reads an older version
+ */
+export async function emptyLog<DB>(db: Kysely<DB>): Promise<boolean> {
+  const { rows } = await sql.raw<{ busy: number }>('pragma wal_checkpoint(truncate)').execute(db)
+  return rows[0]?.busy === 0
 }
 
 async function readVersion<DB>(db: Kysely<DB>): Promise<number> {

@@ -31,6 +31,9 @@ export async function openSqliteStorage(
     onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),
     nowMs,
   })
+  const leftovers = actors
+    .eraseLeftovers()
+    .catch((err: unknown) => logger.error({ err }, 'the logs of actor databases could not be emptied'))
   return {
     ...serviceStores(db, SQLITE, nowMs),
     actors,
@@ -40,7 +43,9 @@ export async function openSqliteStorage(
     sharedLock: new KeyedLock(),
     writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
     close: async () => {
-      await actors.close()
+      const closed = actors.close()
+      await leftovers
+      await closed
       await db.destroy()
       dataDir.close()
     },
