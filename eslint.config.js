@@ -54,9 +54,18 @@ const zones = [
       'limits',
       'stream',
       'config',
+      'composition',
     ].map(service),
     service('service.ts'),
     'only an entry point builds the service',
+  ),
+
+  zone(
+    ['auth', 'xrpc', 'operations', 'oauth', 'stores', 'blobs', 'pds', 'identity', 'limits', 'config'].map(
+      service,
+    ),
+    service('composition'),
+    'only service.ts puts parts together',
   ),
 
   // client, indexer, web app: the root of core at most.

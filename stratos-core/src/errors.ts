@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'UseDpopNonce',
   'InvalidDpopProof',
   'Forbidden',
+  'InsufficientScope',
   'RateLimitExceeded',
   'TooManyUris',
   'BlobNotFound',

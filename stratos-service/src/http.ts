@@ -8,6 +8,8 @@ export interface HttpOptions {
   /** Resolves to the state of each part that the service needs. */
   readonly checkHealth: () => Promise<Readonly<Record<string, 'ok' | 'failed'>>>
   readonly version: string
+  /** Whether clients reach this service by https. */
+  readonly secure: boolean
   readonly oauth: Router
   /** Answers `/xrpc/*`. */
   readonly xrpc: Express
@@ -19,7 +21,9 @@ export function createHttpApp(options: HttpOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  app.use(requestId, originForm, securityHeaders, accessLog(options.logger), cors)
+  // What is said about a path below must hold for the path that is answered.
+  app.set('case sensitive routing', true)
+  app.use(requestId, originForm, securityHeaders(options.secure), accessLog(options.logger), cors)
 
   app.get('/', (_req, res) => {
     res
@@ -70,12 +74,15 @@ const originForm: RequestHandler = (req, res, next) => {
   res.status(400).json({ error: 'InvalidRequest', message: 'the request target must be a path' })
 }
 
-const securityHeaders: RequestHandler = (_req, res, next) => {
-  res.setHeader('X-Content-Type-Options', 'nosniff')
-  res.setHeader('Referrer-Policy', 'no-referrer')
-  // Nothing under this origin is a page of ours; whatever ends up in a browser must not act there.
-  res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
-  next()
+function securityHeaders(secure: boolean): RequestHandler {
+  return (_req, res, next) => {
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    res.setHeader('Referrer-Policy', 'no-referrer')
+    // Nothing under this origin is a page of ours; whatever ends up in a browser must not act there.
+    res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
+    if (secure) res.setHeader('Strict-Transport-Security', 'max-age=31536000')
+    next()
+  }
 }
 
 /** Debug level: at info, one line for each request would cost more than many requests do. */
@@ -104,9 +111,12 @@ const ALLOWED_HEADERS =
 const EXPOSED_HEADERS =
   'dpop-nonce, www-authenticate, retry-after, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, x-request-id'
 
-/** Any origin may call: requests carry their own proof of identity, and cookies play no part outside `/oauth`. */
+/** Pages that a browser is led through, and that look at its cookie. */
+const PAGES = ['/oauth/authorize', '/oauth/callback']
+
+/** Any origin may call: requests carry their own proof of identity, and cookies play no part but on the pages. */
 const cors: RequestHandler = (req, res, next) => {
-  if (req.path.startsWith('/oauth/')) return next()
+  if (PAGES.some((page) => req.path.startsWith(page))) return next()
   res.setHeader('Access-Control-Allow-Origin', '*')
   res.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS)
   if (req.method !== 'OPTIONS') return next()

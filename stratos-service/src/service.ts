@@ -3,22 +3,20 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Keypair } from '@atproto/crypto'
-import { parseNsid, type Did } from 'stratos-core'
+import { parseNsid, StratosError, type Did } from 'stratos-core'
 import { createSecp256k1Keypair, importSecp256k1Keypair } from 'stratos-core/repo'
 import { createAuthenticator } from './auth/create-authenticator.ts'
+import { buildOutbound } from './composition/outbound.ts'
+import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
 import { composeReading } from './composition/reading.ts'
 import type { Config } from './config/config.ts'
 import { loadOrCreateSecret } from './config/secrets.ts'
 import { createHttpApp } from './http.ts'
+import { refuseStalledBodies } from './stalled-bodies.ts'
 import { buildDidDocument } from './identity/did-document.ts'
-import { DidDocuments } from './identity/did-documents.ts'
-import { Handles } from './identity/handles.ts'
-import { createSafeFetch } from './identity/safe-fetch.ts'
 import { KeyedLock } from './limits/keyed-lock.ts'
 import type { Logger } from './logger.ts'
-import { callbackOrigin, clientMetadata, createOauthClient, oauthScope } from './oauth/client.ts'
-import { oauthRoutes } from './oauth/routes.ts'
 import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
@@ -33,7 +31,6 @@ import { VERSION } from './version.ts'
 import { addRoutes } from './xrpc/routes.ts'
 import { MethodTable } from './xrpc/method-table.ts'
 
-const ENROLLMENT_COLLECTION = parseNsid('zone.stratos.actor.enrollment')
 const POST_COLLECTION = parseNsid('zone.stratos.feed.post')
 
 /** How long requests under way may take once the service is told to stop. */
@@ -54,31 +51,12 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const storage = await openStorage(config.storage, nowMs, logger)
   const serviceKey = await loadServiceKey(config.storage.dataDir)
 
-  const userAgent = `Stratos/${VERSION}${service.contact === '' ? '' : ` (+${service.contact})`}`
-  const { allowPrivateAddresses, plcUrl, handleResolverUrl } = config.identity
-  const fetch = createSafeFetch({ allowPrivateAddresses, userAgent })
-  const documents = new DidDocuments({ plcUrl, fetch, nowMs })
-  const handles = new Handles({ resolverUrl: handleResolverUrl, fetch, documents, nowMs })
+  const { documents, handles, issuers, fetchForUsers } = buildOutbound(config, nowMs)
 
   const exactExtras = config.access.extraCollections.filter((entry) => !entry.endsWith('.*')).map(parseNsid)
   const stubCollections = new Set([POST_COLLECTION, ...exactExtras])
-  const oauthSettings = {
-    publicUrl: service.publicUrl,
-    loopback: service.loopback && !service.secure,
-    clientName: config.oauth.clientName,
-    collections: [ENROLLMENT_COLLECTION, ...stubCollections],
-  }
-  const oauth = createOauthClient({
-    ...oauthSettings,
-    plcUrl,
-    handleResolverUrl,
-    allowHttp: allowPrivateAddresses,
-    fetch,
-    stateStore: storage.oauthStates,
-    sessionStore: storage.oauthSessions,
-    lock: storage.sharedLock,
-  })
-  const pds = new PdsAccounts(oauth)
+  const oauth = await buildOauthClient(config, storage, { fetch: fetchForUsers, stubCollections })
+  const pds = new PdsAccounts(oauth.client)
   const records = new EnrollmentRecords({ pds, serviceUrl: service.publicUrl, serviceKey })
   const { actors, backlog, memberships } = storage
   const publisher = new EnrollmentPublisher({
@@ -165,6 +143,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     },
     {
       keys: documents,
+      issuers,
       sessions: storage.sessions,
       replays: storage.replays,
       memberships,
@@ -188,17 +167,21 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
 
   const app = createHttpApp({
     didDocument: buildDidDocument({ ...service, signingKey: serviceKey.did() }),
-    clientMetadata: clientMetadata(oauthSettings),
+    clientMetadata: oauth.metadata,
     checkHealth: async () => ({ db: await storage.check() }),
     version: VERSION,
-    oauth: oauthRoutes({
+    secure: service.secure,
+    oauth: buildOauthRoutes(config, {
       oauth,
-      states: storage.oauthStates,
-      scope: oauthScope(oauthSettings.collections),
-      returns: { ...service, allowedOrigins: config.enrollment.redirectOrigins },
-      secure: service.secure,
-      callbackOrigin: callbackOrigin(service.publicUrl),
+      storage,
+      auth: authenticator,
+      addressOf,
+      enrollments,
       enroll: async (did: Did) => enrollments.enroll(did, await documents.findPds(did)),
+      unenroll: async () => {
+        throw new StratosError('ServiceUnavailable', 'enrollments cannot be ended here yet')
+      },
+      nowMs,
       logger,
     }),
     xrpc: methods.server.router,
@@ -209,6 +192,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     app,
   )
   server.maxHeadersCount = 100
+  refuseStalledBodies(server, config.limits.bodyIdleMs)
   await listen(server, config.server)
   await publisher.start()
   if (config.stubs !== 'off') await stubs.start()

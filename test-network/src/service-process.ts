@@ -105,6 +105,9 @@ export class ServiceProcess {
       STRATOS_HANDLE_RESOLVER_URL: pdsUrl,
       STRATOS_ALLOW_PRIVATE_ADDRESSES: 'true',
       STRATOS_ADMIN_PASSWORD: adminPassword,
+      // Everybody on a local network has one address.
+      STRATOS_AUTHORIZE_PER_MINUTE: '10000',
+      STRATOS_HANDLE_LOOKUPS_PER_MINUTE: '10000',
       STRATOS_LOG_LEVEL: 'info',
       ...env,
     }

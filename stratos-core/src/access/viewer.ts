@@ -15,6 +15,13 @@ export interface UserViewer {
   readonly enrolled: boolean
   /** Boundaries the enrollment grants, fully qualified; empty without one. */
   readonly boundaries: ReadonlySet<string>
+  /** Set where the credential permits less than the person may do. */
+  readonly grant?: WriteGrant
+}
+
+/** What an application was permitted to change in its user's repo. */
+export interface WriteGrant {
+  mayWrite(action: 'create' | 'update' | 'delete', collection: string): boolean
 }
 
 /** An AppView or another service that the operator has put on the allow list. */

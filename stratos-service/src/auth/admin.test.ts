@@ -19,8 +19,8 @@ function setUp(password: string | null) {
 describe('AdminPassword', () => {
   it.each(['correct horse', 'with:colons:in:it', ':', 'pässwörd', 'x'.repeat(500)])(
     'lets in who knows %j',
-    (password) => {
-      expect(setUp(password).admin.verify(basic(`admin:${password}`), ADDRESS)).toEqual({
+    async (password) => {
+      expect(await setUp(password).admin.verify(basic(`admin:${password}`), ADDRESS)).toEqual({
         kind: 'operator',
         name: 'admin',
       })
@@ -41,32 +41,34 @@ describe('AdminPassword', () => {
     ['a bearer token', { scheme: 'bearer', token: 'correct horse' }],
     ['a DPoP token', { scheme: 'dpop', token: 'correct horse' }],
     ['no credential', { scheme: 'none' }],
-  ])('refuses %s', (_, credential) => {
-    expect(() => setUp('correct horse').admin.verify(credential, ADDRESS)).toThrow(REQUIRED)
+  ])('refuses %s', async (_, credential) => {
+    await expect(setUp('correct horse').admin.verify(credential, ADDRESS)).rejects.toEqual(REQUIRED)
   })
 
-  it.each([null, ''])('lets nobody in while the password is %j', (password) => {
+  it.each([null, ''])('lets nobody in while the password is %j', async (password) => {
     for (const text of ['admin:', 'admin:null', 'admin:undefined', ':', '']) {
-      expect(() => setUp(password).admin.verify(basic(text), ADDRESS)).toThrow(REQUIRED)
+      await expect(setUp(password).admin.verify(basic(text), ADDRESS)).rejects.toEqual(REQUIRED)
     }
   })
 
-  it('stops listening to an address after ten wrong passwords, even to the right one', () => {
+  it('stops listening to an address after ten wrong passwords, even to the right one', async () => {
     const { clock, admin } = setUp('right')
-    for (let i = 0; i < 10; i++) expect(() => admin.verify(basic(`admin:${i}`), ADDRESS)).toThrow(REQUIRED)
+    for (let i = 0; i < 10; i++)
+      await expect(admin.verify(basic(`admin:${i}`), ADDRESS)).rejects.toEqual(REQUIRED)
     for (const password of ['11', 'right']) {
-      expect(() => admin.verify(basic(`admin:${password}`), ADDRESS)).toThrow(
+      await expect(admin.verify(basic(`admin:${password}`), ADDRESS)).rejects.toEqual(
         expect.objectContaining({ code: 'RateLimitExceeded' }),
       )
     }
-    expect(admin.verify(basic('admin:right'), '192.0.2.2')).toMatchObject({ kind: 'operator' })
+    expect(await admin.verify(basic('admin:right'), '192.0.2.2')).toMatchObject({ kind: 'operator' })
     clock.nowMs += 60_000
-    expect(admin.verify(basic('admin:right'), ADDRESS)).toMatchObject({ kind: 'operator' })
+    expect(await admin.verify(basic('admin:right'), ADDRESS)).toMatchObject({ kind: 'operator' })
   })
 
-  it('does not count requests that name no password', () => {
+  it('does not count requests that name no password', async () => {
     const { admin } = setUp('right')
-    for (let i = 0; i < 20; i++) expect(() => admin.verify({ scheme: 'none' }, ADDRESS)).toThrow(REQUIRED)
-    expect(admin.verify(basic('admin:right'), ADDRESS)).toMatchObject({ kind: 'operator' })
+    for (let i = 0; i < 20; i++)
+      await expect(admin.verify({ scheme: 'none' }, ADDRESS)).rejects.toEqual(REQUIRED)
+    expect(await admin.verify(basic('admin:right'), ADDRESS)).toMatchObject({ kind: 'operator' })
   })
 })

@@ -20,18 +20,21 @@ export class AdminPassword {
    * @param address where the request came from; too many wrong passwords from there end in a refusal of right ones, too
    * @throws {StratosError} `AuthenticationRequired`, or `RateLimitExceeded`
    */
-  verify(credential: Credential, address: string): OperatorViewer {
+  async verify(credential: Credential, address: string): Promise<OperatorViewer> {
     if (this.#digest === null) throw refused('administration by password is switched off')
     if (credential.scheme !== 'basic') throw refused('the administrator must sign in')
-    this.#failures.check(address)
-    // Digests have one length, so the comparison tells nothing about how much of a guess was right.
-    const given = digestOf(Buffer.from(credential.token, 'base64'))
-    if (!timingSafeEqual(given, this.#digest)) {
-      this.#failures.count(address)
-      throw refused('wrong user name or password')
-    }
-    return { kind: 'operator', name: USER }
+    const right = this.#digest
+    return this.#failures.run(address, isStratosError, async () => {
+      // Digests have one length, so the comparison tells nothing about how much of a guess was right.
+      const given = digestOf(Buffer.from(credential.token, 'base64'))
+      if (!timingSafeEqual(given, right)) throw refused('wrong user name or password')
+      return { kind: 'operator', name: USER }
+    })
   }
+}
+
+function isStratosError(err: unknown): boolean {
+  return err instanceof StratosError
 }
 
 function digestOf(credentials: string | Buffer): Buffer {

@@ -273,7 +273,7 @@ describe('Authenticator', () => {
       const key = new ClientKey('ES256K')
       for (const headers of [withKey(key), ['DPoP', proof(key, { ath: undefined })]]) {
         const sent = request(headers)
-        expect(await auth.proveKey(sent)).toBe(key.jkt)
+        expect((await auth.proveKey(sent)).jkt).toBe(key.jkt)
         expect(sent.answered.get(NONCE)).toBe(nonces.current())
       }
     })
@@ -299,7 +299,7 @@ describe('Authenticator', () => {
   describe('authenticateOperator', () => {
     it('knows the administrator', async () => {
       const { auth } = await setUpAuth()
-      expect(await auth.authenticateOperator(request(basic('pass:word')))).toEqual({
+      expect(await auth.authenticateOperator(request(basic('pass:word')), METHOD, 'query')).toEqual({
         kind: 'operator',
         name: 'admin',
       })
@@ -317,7 +317,9 @@ describe('Authenticator', () => {
         [...basic('pass:word'), ...basic('pass:word')],
       ]) {
         const sent = request(headers)
-        expect(await outcomeOf(auth.authenticateOperator(sent))).toBe('AuthenticationRequired')
+        expect(await outcomeOf(auth.authenticateOperator(sent, METHOD, 'query'))).toBe(
+          'AuthenticationRequired',
+        )
         expect(sent.answered.get(CHALLENGE)).toMatch(/^Basic /)
       }
     })

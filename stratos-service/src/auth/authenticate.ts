@@ -5,17 +5,20 @@ import {
   type Did,
   type Nsid,
   type OperatorViewer,
+  type SessionKey,
   type ServiceViewer,
   type UserViewer,
 } from 'stratos-core'
+import { RefusedTokenError, type AccessTokens } from './access-token.ts'
 import type { AdminPassword } from './admin.ts'
 import { challengeFor, CHALLENGE_HEADER, NONCE_HEADER } from './challenge.ts'
 import { headerValues, readCredential, type Credential } from './credentials.ts'
-import type { DpopProofs } from './dpop-proof.ts'
+import type { DpopProofs, VerifiedProof } from './dpop-proof.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
 import type { Memberships } from './memberships.ts'
 import type { ServiceJwts } from './service-jwt.ts'
 import type { SessionKeys } from './session-key.ts'
+import { isWithinTokens } from './token-scope.ts'
 
 /** What authentication looks at: nothing that a proxy or a sender could make up unnoticed, and not the body. */
 export interface AuthRequest {
@@ -44,12 +47,15 @@ export interface AuthenticatorSettings {
   readonly origin: string
   /** DIDs of allow-listed services. */
   readonly services: ReadonlySet<Did>
+  /** DIDs of accounts that may administer. */
+  readonly admins: ReadonlySet<Did>
 }
 
 export interface AuthenticatorParts {
   readonly proofs: Pick<DpopProofs, 'verify' | 'nonce'>
   readonly jwts: Pick<ServiceJwts, 'verify'>
-  readonly sessions: Pick<SessionKeys, 'find'>
+  readonly sessions: Pick<SessionKeys, 'find' | 'register'>
+  readonly tokens: Pick<AccessTokens, 'verify'>
   readonly memberships: Memberships
   readonly admin: Pick<AdminPassword, 'verify'>
   /** Limits bad credentials by address; null sets no limit. */
@@ -68,8 +74,9 @@ interface Claim {
  * Turns a request into a viewer. A request without a credential is anonymous; one with a credential that does not hold is
  * refused, also where nobody would have asked for one.
  *
- * Every DID comes from a signature that leads to its DID document: of this request, or of the registration of the key
- * that signed this request. The claims of a DPoP access token are not read.
+ * Every DID comes from a signature that leads to its DID document: of this request, of the registration of the key that
+ * signed this request, or of the authorization server which the document leads to. The claims of a token that was not
+ * verified are not read.
  *
  * All methods set the headers that belong to the answer, and throw `StratosError` `AuthenticationRequired`,
  * `SessionRequired`, `UseDpopNonce`, `InvalidDpopProof`, `RateLimitExceeded`, or `InvalidRequest` for a request target
@@ -86,29 +93,16 @@ export class Authenticator {
 
   /** @param nsid the method called, which a service token must name */
   async authenticate(request: AuthRequest, nsid: Nsid, kind: MethodKind): Promise<Caller> {
-    return this.#attempt(request, null, async (claim) => {
-      switch (claim.credential.scheme) {
-        case 'none':
-          if (claim.proofs.length > 0) throw refused('a DPoP proof must come with Authorization: DPoP')
-          return { viewer: ANONYMOUS, jkt: null }
-        case 'bearer':
-          if (claim.proofs.length > 0) throw refused('use a service token or a DPoP proof, not both')
-          return { viewer: await this.#bearerOf(claim.credential.token, nsid, kind), jkt: null }
-        case 'dpop':
-          return this.#keyHolder(claim)
-        case 'basic':
-          throw refused('a password opens nothing here')
-      }
-    })
+    return this.#attempt(request, null, (claim) => this.#identify(claim, nsid, kind))
   }
 
   /**
    * Finds out which key signed the request, be it registered or not. A token need not be there, but a proof that comes
    * with one must have been made for it.
    *
-   * @returns thumbprint of the key
+   * @returns the proof, not used up
    */
-  async proveKey(request: AuthRequest): Promise<string> {
+  async proveKey(request: AuthRequest): Promise<VerifiedProof> {
     return this.#attempt(request, 'dpop', async (claim) => {
       const { scheme } = claim.credential
       if (scheme !== 'none' && scheme !== 'dpop') throw refused('this method takes a DPoP proof')
@@ -116,10 +110,49 @@ export class Authenticator {
     })
   }
 
-  async authenticateOperator(request: AuthRequest): Promise<OperatorViewer> {
-    return this.#attempt(request, 'basic', async ({ credential }) =>
-      this.#parts.admin.verify(credential, request.address),
+  /**
+   * Registers the key that signed `request`. Part of authentication, and not of what comes after it: the token is in the
+   * body, and a bad one counts like any other bad credential.
+   *
+   * @param proof what `proveKey` returned for the same request
+   * @throws {StratosError} also `KeyInUse`
+   */
+  async register(request: AuthRequest, proof: VerifiedProof, serviceAuth: string): Promise<SessionKey> {
+    return this.#attempt(request, 'dpop', () =>
+      this.#parts.sessions.register(serviceAuth, proof.jkt, proof.use),
     )
+  }
+
+  /** Lets in who knows the administrator's password, and the accounts that the operator has named. */
+  async authenticateOperator(request: AuthRequest, nsid: Nsid, kind: MethodKind): Promise<OperatorViewer> {
+    return this.#attempt(request, 'basic', async (claim) => {
+      const { credential } = claim
+      const { admins } = this.#settings
+      const isSigned = credential.scheme === 'bearer' || credential.scheme === 'dpop'
+      if (!isSigned || admins.size === 0) return this.#parts.admin.verify(credential, request.address)
+      const { viewer } = await this.#identify(claim, nsid, kind)
+      // A token that an application got for something else does not make it an administrator.
+      if (viewer.kind === 'user' && viewer.grant === undefined && admins.has(viewer.did)) {
+        return { kind: 'operator', name: viewer.did }
+      }
+      throw refused('this account does not administer this service')
+    })
+  }
+
+  async #identify(claim: Claim, nsid: Nsid, kind: MethodKind): Promise<Caller> {
+    const { credential, proofs } = claim
+    switch (credential.scheme) {
+      case 'none':
+        if (proofs.length > 0) throw refused('a DPoP proof must come with Authorization: DPoP')
+        return { viewer: ANONYMOUS, jkt: null }
+      case 'bearer':
+        if (proofs.length > 0) throw refused('use a service token or a DPoP proof, not both')
+        return { viewer: await this.#bearerOf(credential.token, nsid, kind), jkt: null }
+      case 'dpop':
+        return this.#keyHolder(claim, nsid, kind)
+      case 'basic':
+        throw refused('a password opens nothing here')
+    }
   }
 
   /**
@@ -137,17 +170,17 @@ export class Authenticator {
       throw new StratosError('InvalidRequest', 'the request target must be a path')
     const proofs = headerValues(request.rawHeaders, 'dpop')
     const isAttempt = proofs.length > 0 || headerValues(request.rawHeaders, 'authorization').length > 0
-    let scheme: Credential['scheme'] = 'none'
-    try {
-      if (isAttempt) failures?.check(request.address)
+    let scheme = 'none' as Credential['scheme']
+    const attempt = async (): Promise<T> => {
       const credential = readCredential(request.rawHeaders)
       scheme = credential.scheme
-      return await verify({ request, credential, proofs })
+      return verify({ request, credential, proofs })
+    }
+    try {
+      if (!isAttempt || failures === null) return await attempt()
+      return await failures.run(request.address, isBadCredential, attempt)
     } catch (err) {
-      if (err instanceof StratosError) {
-        setChallenge(request, err, wanted ?? scheme)
-        if (isAttempt && isBadCredential(err)) failures?.count(request.address)
-      }
+      if (err instanceof StratosError) setChallenge(request, err, wanted ?? scheme)
       throw err
     } finally {
       if (proofs.length > 0 || scheme === 'dpop') request.setHeader(NONCE_HEADER, verifier.nonce())
@@ -160,27 +193,45 @@ export class Authenticator {
   }
 
   /** A session key makes a user of any DID: what services may do takes a token that names the method. */
-  async #keyHolder(claim: Claim): Promise<Caller> {
-    const jkt = await this.#verifyProof(claim)
+  async #keyHolder(claim: Claim, nsid: Nsid, kind: MethodKind): Promise<Caller> {
+    const proof = this.#verifyProof(claim)
+    const { jkt } = proof
     const session = await this.#parts.sessions.find(jkt)
-    if (session === null) {
+    if (session === null) return { viewer: await this.#tokenHolder(claim, proof, nsid, kind), jkt: null }
+    await proof.use()
+    return { viewer: await this.#userOf(session.did), jkt }
+  }
+
+  /** The exception: a key that nobody registered, with an access token that can be checked. */
+  async #tokenHolder(
+    { credential }: Claim,
+    proof: VerifiedProof,
+    nsid: Nsid,
+    kind: MethodKind,
+  ): Promise<UserViewer> {
+    const token = credential.scheme === 'dpop' ? credential.token : ''
+    const verified = await this.#parts.tokens.verify(token, proof.jkt)
+    if (verified === null) {
       throw new StratosError(
         'SessionRequired',
         'the DPoP key is not registered; call zone.stratos.server.createSession',
       )
     }
-    return { viewer: await this.#userOf(session.did), jkt }
+    await proof.use()
+    if (!isWithinTokens(nsid, kind)) {
+      throw new StratosError('InsufficientScope', `an access token does not open ${nsid}`)
+    }
+    return { ...(await this.#userOf(verified.did)), grant: verified.grant }
   }
 
-  async #verifyProof({ request, credential, proofs }: Claim): Promise<string> {
+  #verifyProof({ request, credential, proofs }: Claim): VerifiedProof {
     const [path = ''] = request.url.split('?')
-    const { jkt } = await this.#parts.proofs.verify({
+    return this.#parts.proofs.verify({
       proofs,
       method: request.method,
       url: this.#settings.origin + path,
       accessToken: credential.scheme === 'none' ? null : credential.token,
     })
-    return jkt
   }
 
   async #userOf(did: Did): Promise<UserViewer> {
@@ -201,8 +252,10 @@ export function setChallenge(request: AuthRequest, error: StratosError, scheme: 
 }
 
 /** Honest clients meet the other refusals in the normal course of things. */
-function isBadCredential(error: StratosError): boolean {
-  return error.code === 'AuthenticationRequired' || error.code === 'InvalidDpopProof'
+function isBadCredential(err: unknown): boolean {
+  if (!(err instanceof StratosError)) return false
+  const { code } = err
+  return code === 'AuthenticationRequired' || code === 'InvalidDpopProof' || err instanceof RefusedTokenError
 }
 
 function refused(why: string): StratosError {

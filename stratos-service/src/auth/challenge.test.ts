@@ -18,7 +18,13 @@ describe('challengeFor', () => {
   })
 
   it('never says invalid_token, and nothing at all where authentication is not the question', () => {
-    const authentication = ['AuthenticationRequired', 'SessionRequired', 'UseDpopNonce', 'InvalidDpopProof']
+    const authentication = [
+      'AuthenticationRequired',
+      'SessionRequired',
+      'UseDpopNonce',
+      'InvalidDpopProof',
+      'InsufficientScope',
+    ]
     for (const code of ERROR_CODES) {
       for (const scheme of SCHEMES) {
         const challenge = challengeFor(new StratosError(code, 'error="invalid_token"'), scheme)

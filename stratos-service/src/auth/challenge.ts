@@ -27,6 +27,7 @@ const DPOP_ERRORS: Partial<Record<ErrorCode, string>> = {
   UseDpopNonce: 'use_dpop_nonce',
   InvalidDpopProof: 'invalid_dpop_proof',
   SessionRequired: 'session_required',
+  InsufficientScope: 'insufficient_scope',
 }
 
 /**

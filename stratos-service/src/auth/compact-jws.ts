@@ -52,6 +52,16 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** A point in time as JWTs write it: whole seconds since 1970. */
+export function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+/** `typ` without the prefix that RFC 7515 lets senders leave out. */
+export function mediaType(typ: string): string {
+  return typ.toLowerCase().replace(/^application\//, '')
+}
+
 /** @returns null unless `text` is exactly what encoding the bytes would give */
 export function decodeBase64url(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64url')

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Did, type ReplayStore, type SessionStore, type SigningKeyResolver } from 'stratos-core'
+import { AccessTokens, type TokenIssuers } from './access-token.ts'
 import { AdminPassword } from './admin.ts'
 import { Authenticator } from './authenticate.ts'
 import { DpopNonces } from './dpop-nonce.ts'
@@ -18,9 +19,13 @@ export interface AuthenticationSettings {
   /** Origin under which clients know this service. */
   readonly origin: string
   readonly appviews: ReadonlySet<Did>
+  /** Accounts that may administer. */
+  readonly admins: ReadonlySet<Did>
   readonly adminPassword: string | null
   readonly sessionTtlMs: number
   readonly requireDpopNonce: boolean
+  /** Whether access tokens for the user's own PDS count. */
+  readonly acceptPdsAudience: boolean
   /** Refused credentials from one address before it has to wait. */
   readonly failuresPerMinute: number
   readonly adminFailuresPerMinute: number
@@ -29,6 +34,7 @@ export interface AuthenticationSettings {
 /** What authentication leans on. */
 export interface AuthenticationPorts {
   readonly keys: SigningKeyResolver
+  readonly issuers: TokenIssuers
   readonly sessions: SessionStore
   readonly replays: ReplayStore
   readonly memberships: Memberships
@@ -40,11 +46,9 @@ export interface AuthenticationPorts {
 /** Connects the verifiers. */
 export function createAuthenticator(settings: AuthenticationSettings, ports: AuthenticationPorts) {
   const { nowMs } = ports
+  const names = [settings.serviceDid, ...settings.fragments.map((name) => `${settings.serviceDid}#${name}`)]
   const jwts = new ServiceJwts({
-    audiences: new Set([
-      settings.serviceDid,
-      ...settings.fragments.map((fragment) => `${settings.serviceDid}#${fragment}`),
-    ]),
+    audiences: new Set(names),
     keys: ports.keys,
     replays: ports.replays,
     nowMs,
@@ -59,13 +63,20 @@ export function createAuthenticator(settings: AuthenticationSettings, ports: Aut
     nowMs,
   })
   const sessions = new SessionKeys({ store: ports.sessions, jwts, ttlMs: settings.sessionTtlMs, nowMs })
+  const tokens = new AccessTokens({
+    audiences: new Set([...names, settings.origin]),
+    acceptPdsAudience: settings.acceptPdsAudience,
+    issuers: ports.issuers,
+    nowMs,
+  })
   const limiter = (maxFailures: number) => new FailureLimiter({ maxFailures, windowMs: MINUTE_MS, nowMs })
   const authenticator = new Authenticator(
-    { origin: settings.origin, services: settings.appviews },
+    { origin: settings.origin, services: settings.appviews, admins: settings.admins },
     {
       proofs,
       jwts,
       sessions,
+      tokens,
       memberships: ports.memberships,
       admin: new AdminPassword(settings.adminPassword, limiter(settings.adminFailuresPerMinute)),
       failures: limiter(settings.failuresPerMinute),

@@ -26,8 +26,12 @@ function setUp(options: { requireNonce?: boolean; clockMs?: () => number } = {})
     replays,
     nowMs: clockMs,
   })
-  const check = (proof: string | string[], input: Partial<DpopProofInput> = {}) =>
-    proofs.verify({ proofs: [proof].flat(), method: METHOD, url: URL_HERE, accessToken: TOKEN, ...input })
+  const check = async (proof: string | string[], input: Partial<DpopProofInput> = {}) => {
+    const whole = { proofs: [proof].flat(), method: METHOD, url: URL_HERE, accessToken: TOKEN, ...input }
+    const { jkt, use } = proofs.verify(whole)
+    await use()
+    return { jkt }
+  }
   return { check, replays }
 }
 

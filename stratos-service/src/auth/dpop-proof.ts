@@ -4,8 +4,9 @@ import { verifyEcdsa } from 'stratos-core/repo'
 import { MAX_JWS_LENGTH, parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
 import type { DpopNonces } from './dpop-nonce.ts'
 import { isSameResource } from './http-uri.ts'
-import { LruCache } from './lru-cache.ts'
-import { invalidProof, readProofKey, type ProofKey } from './proof-key.ts'
+import { LruCache } from '../limits/lru-cache.ts'
+import { invalidProof, readProofKey } from './proof-key.ts'
+import type { PublicKey } from './public-jwk.ts'
 
 /** How far `iat` may be from our clock, either way. */
 const IAT_WINDOW_SEC = 60
@@ -27,6 +28,19 @@ export interface DpopProofInput {
   readonly accessToken: string | null
 }
 
+/** A proof that holds, and has not been used up yet. */
+export interface VerifiedProof {
+  /** Thumbprint of the key that signed. */
+  readonly jkt: string
+  /**
+   * Uses the proof up. To be called before anything is answered, once it is known that the key means anything: whoever
+   * is nobody must not fill the memory for used proofs.
+   *
+   * @throws {StratosError} `InvalidDpopProof` if it was used before
+   */
+  readonly use: () => Promise<void>
+}
+
 export interface DpopProofContext {
   readonly nonces: DpopNonces
   /** Whether a proof without a nonce is refused. A nonce that is not ours always is. */
@@ -43,7 +57,7 @@ export interface DpopProofContext {
 export class DpopProofs {
   readonly #context: DpopProofContext
   /** By header text: importing a key costs half as much as verifying with it, and a client's header never changes. */
-  readonly #keys = new LruCache<string, ProofKey>(MAX_CACHED_KEYS)
+  readonly #keys = new LruCache<string, PublicKey>(MAX_CACHED_KEYS)
 
   constructor(context: DpopProofContext) {
     this.#context = context
@@ -55,14 +69,13 @@ export class DpopProofs {
   }
 
   /**
-   * Runs the checks of RFC 9449 in their order, the one that remembers the proof last, so that a proof which was refused
-   * for another reason uses nothing up.
+   * Runs the checks of RFC 9449 in their order, but for the last one, which remembers the proof: that is left to the
+   * caller.
    *
-   * @returns thumbprint of the key that signed
    * @throws {StratosError} `UseDpopNonce` if the nonce is missing or stale, `InvalidDpopProof` otherwise
    * @see https://www.rfc-editor.org/rfc/rfc9449#section-4.3
    */
-  async verify(input: DpopProofInput): Promise<{ readonly jkt: string }> {
+  verify(input: DpopProofInput): VerifiedProof {
     const proof = parseProof(input.proofs)
     const { key, jkt } = this.#verifySignature(proof)
     const claims = parseJsonPart(proof.payloadText)
@@ -79,15 +92,16 @@ export class DpopProofs {
       throw invalidProof('ath is not the hash of the access token')
     }
     const forgetAtMs = (issuedAtSec + IAT_WINDOW_SEC + REPLAY_MARGIN_SEC) * 1000
-    if (!(await this.#context.replays.use(`dpop ${jkt} ${jti}`, forgetAtMs)))
-      throw invalidProof('it was used before')
-
     // Only keys that have signed something are worth a place, or garbage would push them out.
     if (proof.headerText.length <= MAX_CACHED_HEADER_LENGTH) this.#keys.set(proof.headerText, { key, jkt })
-    return { jkt }
+    return { jkt, use: () => this.#use(`dpop ${jkt} ${jti}`, forgetAtMs) }
   }
 
-  #verifySignature(proof: CompactJws): ProofKey {
+  async #use(key: string, forgetAtMs: number): Promise<void> {
+    if (!(await this.#context.replays.use(key, forgetAtMs))) throw invalidProof('it was used before')
+  }
+
+  #verifySignature(proof: CompactJws): PublicKey {
     const proofKey = this.#keys.get(proof.headerText) ?? readProofKey(proof.headerText)
     const { signingInput, signature } = proof
     // Either of the two equivalent signatures will do: browsers do not choose the low one.

@@ -3,48 +3,97 @@ import { FailureLimiter } from './failure-limiter.ts'
 
 function setUp(maxFailures = 3) {
   const clock = { nowMs: 5_000 }
-  return { clock, limiter: new FailureLimiter({ maxFailures, windowMs: 60_000, nowMs: () => clock.nowMs }) }
+  const limiter = new FailureLimiter({ maxFailures, windowMs: 60_000, nowMs: () => clock.nowMs })
+  const fail = (address: string) =>
+    limiter
+      .run(
+        address,
+        () => true,
+        () => Promise.reject(new Error('wrong')),
+      )
+      .catch((err: unknown) => err)
+  const succeed = (address: string) =>
+    limiter.run(
+      address,
+      () => true,
+      async () => 'in',
+    )
+  return { clock, limiter, fail, succeed }
 }
 
 const LIMITED = expect.objectContaining({ code: 'RateLimitExceeded' })
 
 describe('FailureLimiter', () => {
-  it('refuses after the allowed number of failures, for the rest of the window', () => {
-    const { clock, limiter } = setUp()
+  it('refuses after the allowed number of failures, for the rest of the window', async () => {
+    const { clock, fail, succeed } = setUp()
     for (let i = 0; i < 3; i++) {
-      limiter.check('192.0.2.1')
-      limiter.count('192.0.2.1')
+      await fail('192.0.2.1')
       clock.nowMs += 10_000
     }
-    expect(() => limiter.check('192.0.2.1')).toThrow(LIMITED)
-    expect(() => limiter.check('192.0.2.1')).toThrow(expect.objectContaining({ retryAfterMs: 30_000 }))
-    expect(() => limiter.check('192.0.2.2')).not.toThrow()
+    await expect(succeed('192.0.2.1')).rejects.toMatchObject({
+      code: 'RateLimitExceeded',
+      retryAfterMs: 30_000,
+    })
+    expect(await succeed('192.0.2.2')).toBe('in')
     clock.nowMs += 30_000
-    expect(() => limiter.check('192.0.2.1')).not.toThrow()
-    limiter.count('192.0.2.1')
-    expect(() => limiter.check('192.0.2.1')).not.toThrow()
+    expect(await succeed('192.0.2.1')).toBe('in')
+    await fail('192.0.2.1')
+    expect(await succeed('192.0.2.1')).toBe('in')
   })
 
-  it.each([
-    ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', true],
-    ['2001:db8::1', '2001:DB8:0:0:0:0:0:2', true],
-    ['2001:db8:0:1::1', '2001:db8:0:2::1', false],
-    ['::1', '::2', true],
-    ['::ffff:192.0.2.1', '192.0.2.1', true],
-    ['::ffff:192.0.2.1', '::ffff:192.0.2.2', false],
-    ['192.0.2.1', '192.0.2.10', false],
-  ])('takes %s and %s for one sender: %s', (a, b, same) => {
-    const { limiter } = setUp(1)
-    limiter.count(a)
-    if (same) expect(() => limiter.check(b)).toThrow(LIMITED)
-    else expect(() => limiter.check(b)).not.toThrow()
+  it('counts an attempt from its beginning: a hundred guesses at once are three', async () => {
+    const { limiter } = setUp()
+    let looked = 0
+    const guesses = Array.from({ length: 100 }, () =>
+      limiter
+        .run(
+          '192.0.2.1',
+          () => true,
+          async () => {
+            looked += 1
+            await new Promise((resolve) => setImmediate(resolve))
+            throw new Error('wrong')
+          },
+        )
+        .catch((err: unknown) => err),
+    )
+    const answers = await Promise.all(guesses)
+    expect(looked).toBe(3)
+    expect(answers.slice(3)).toEqual(Array(97).fill(LIMITED))
   })
 
-  it('forgets the oldest sender when there are too many', () => {
-    const { limiter } = setUp(1)
-    for (let i = 0; i < 10_001; i++) limiter.count(`host-${i}`)
-    expect(() => limiter.check('host-0')).not.toThrow()
-    expect(() => limiter.check('host-1')).toThrow(LIMITED)
-    expect(() => limiter.check('host-10000')).toThrow(LIMITED)
+  it('lets a hundred good attempts at once wait for each other, also past the end of the window', async () => {
+    const { limiter, clock } = setUp()
+    const work = Array.from({ length: 100 }, () =>
+      limiter.run(
+        '192.0.2.1',
+        () => true,
+        async () => {
+          await new Promise((resolve) => setImmediate(resolve))
+          clock.nowMs += 2_000
+          return 'in'
+        },
+      ),
+    )
+    expect(await Promise.all(work)).toEqual(Array(100).fill('in'))
+  })
+
+  it('does not count other errors', async () => {
+    const { limiter, succeed } = setUp(1)
+    const other = limiter.run(
+      '192.0.2.1',
+      () => false,
+      () => Promise.reject(new Error('no nonce yet')),
+    )
+    await expect(other).rejects.toThrow('no nonce yet')
+    expect(await succeed('192.0.2.1')).toBe('in')
+  })
+
+  it('forgets the oldest sender when there are too many', async () => {
+    const { fail, succeed } = setUp(1)
+    for (let i = 0; i < 50_001; i++) await fail(`host-${i}`)
+    await expect(succeed('host-1')).rejects.toEqual(LIMITED)
+    await expect(succeed('host-50000')).rejects.toEqual(LIMITED)
+    expect(await succeed('host-0')).toBe('in')
   })
 })

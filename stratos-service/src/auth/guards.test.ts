@@ -2,6 +2,7 @@ import { StratosError, type Nsid, type UserViewer, type Viewer } from 'stratos-c
 import { describe, expect, it } from 'vitest'
 import { basic, METHOD, request, setUpAuth, type SentRequest } from '../../tests/_util/auth-setup.ts'
 import { ClientKey } from '../../tests/_util/signing.ts'
+import { CREATE_SESSION } from './session-key.ts'
 import {
   admin,
   anyViewer,
@@ -14,6 +15,8 @@ import {
   user,
   type EnrolledViewer,
   type Guard,
+  type KeyHolder,
+  type SessionViewer,
 } from './guards.ts'
 
 const CALLERS = [
@@ -138,9 +141,9 @@ const TRUTH: Record<string, { guard: Guard<Viewer>; answers: Record<Caller, stri
     guard: sessionHolder,
     answers: {
       nobody: 'AuthenticationRequired',
-      member: 'Forbidden',
+      member: 'user',
       'member by key': 'user',
-      visitor: 'Forbidden',
+      visitor: 'user',
       service: 'Forbidden',
       'unknown key': 'SessionRequired',
       operator: 'AuthenticationRequired',
@@ -231,7 +234,14 @@ describe('guards', () => {
     const context = { auth: setup.auth, nsid: METHOD, kind: 'procedure', params: {} } as const
     const key = await setup.registered(setup.alice)
     const holder = await keyHolder.resolve({ ...context, request: request(setup.withKey(key)) })
-    expect(holder).toEqual({ kind: 'anonymous', jkt: key.jkt })
+    const permit = await setup.jwt(setup.alice, { lxm: CREATE_SESSION })
+    expect(await holder.register(permit)).toMatchObject({ did: setup.alice.did, jkt: key.jkt })
+    // The proof has done its work with that.
+    await expect(
+      holder.register(await setup.jwt(setup.alice, { lxm: CREATE_SESSION })),
+    ).rejects.toMatchObject({
+      code: 'InvalidDpopProof',
+    })
     const session = await sessionHolder.resolve({ ...context, request: request(setup.withKey(key)) })
     expect(session).toMatchObject({ kind: 'user', did: setup.alice.did, jkt: key.jkt })
   })
@@ -249,14 +259,15 @@ describe('guards', () => {
     const forAnyone = (_viewer: Viewer) => {}
     const forUsers = (_viewer: UserViewer) => {}
     const forMembers = (_viewer: EnrolledViewer) => {}
-    const forKeys = (_viewer: { readonly jkt: string }) => {}
+    const forKeys = (_viewer: KeyHolder) => {}
+    const forSessions = (_viewer: SessionViewer) => {}
 
     expect(add(METHOD, anyViewer, forAnyone)).toEqual([anyViewer, forAnyone])
     add(METHOD, enrolledUser, forAnyone)
     add(METHOD, enrolledUser, forUsers)
     add(METHOD, user, forUsers)
     add(METHOD, keyHolder, forKeys)
-    add(METHOD, sessionHolder, forKeys)
+    add(METHOD, sessionHolder, forSessions)
     // @ts-expect-error anybody may come in
     add(METHOD, anyViewer, forUsers)
     // @ts-expect-error anybody may come in
@@ -269,7 +280,7 @@ describe('guards', () => {
     add(METHOD, admin, forUsers)
     // @ts-expect-error somebody with a key need not have an account
     add(METHOD, keyHolder, forUsers)
-    // @ts-expect-error a service token has no key
-    add(METHOD, user, forKeys)
+    // @ts-expect-error nobody said which key it was
+    add(METHOD, user, forSessions)
   })
 })

@@ -10,6 +10,7 @@ import {
   type AnonymousViewer,
   type Nsid,
   type OperatorViewer,
+  type SessionKey,
   type ServiceViewer,
   type UserViewer,
   type Viewer,
@@ -24,7 +25,7 @@ import {
 
 /** What a guard is given about one call. */
 export interface GuardContext {
-  readonly auth: Pick<Authenticator, 'authenticate' | 'authenticateOperator' | 'proveKey'>
+  readonly auth: Pick<Authenticator, 'authenticate' | 'authenticateOperator' | 'proveKey' | 'register'>
   readonly request: AuthRequest
   readonly nsid: Nsid
   readonly kind: MethodKind
@@ -44,9 +45,16 @@ export interface Guard<V extends Viewer> {
 
 export type EnrolledViewer = UserViewer & { readonly enrolled: true }
 /** Somebody who has proven to hold a key, and nothing else. */
-export type KeyHolder = AnonymousViewer & { readonly jkt: string }
-/** A user who was recognised by a session key. */
-export type SessionViewer = UserViewer & { readonly jkt: string }
+export type KeyHolder = AnonymousViewer & {
+  /**
+   * Lets the key speak for the account that signed `serviceAuth`.
+   *
+   * @throws {StratosError} as `Authenticator.register`
+   */
+  readonly register: (serviceAuth: string) => Promise<SessionKey>
+}
+/** A user, and the session key by which they were recognised; null if it was something else. */
+export type SessionViewer = UserViewer & { readonly jkt: string | null }
 
 /** Lets everybody in. @param reason why that is right, for whoever reviews the routes */
 export function open(reason: string): Guard<Caller['viewer']> {
@@ -105,21 +113,23 @@ export function ownerOrService(param: string): Guard<UserViewer | ServiceViewer>
 
 export const admin: Guard<OperatorViewer> = {
   name: 'admin',
-  resolve: async ({ auth, request }) => auth.authenticateOperator(request),
+  resolve: async ({ auth, request, nsid, kind }) => auth.authenticateOperator(request, nsid, kind),
 }
 
 /** For registering a session key: a proof, by a key that may be unknown. */
 export const keyHolder: Guard<KeyHolder> = {
   name: 'keyHolder',
-  resolve: async ({ auth, request }) => ({ ...ANONYMOUS, jkt: await auth.proveKey(request) }),
+  resolve: async ({ auth, request }) => {
+    const proof = await auth.proveKey(request)
+    return { ...ANONYMOUS, register: (serviceAuth) => auth.register(request, proof, serviceAuth) }
+  },
 }
 
-/** A verified account that came by session key, for methods about that key. */
+/** A verified account, enrolled or not, for methods about its session keys. */
 export const sessionHolder: Guard<SessionViewer> = {
   name: 'sessionHolder',
   resolve: async (context) => {
     const caller = await signedIn(context)
-    if (caller.jkt === null) throw new StratosError('Forbidden', 'only a session key may call this')
     return { ...requireUser(caller), jkt: caller.jkt }
   },
 }

@@ -7,7 +7,7 @@ import {
   type SigningKeyResolver,
 } from 'stratos-core'
 import { verifySignature } from 'stratos-core/repo'
-import { parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
+import { isSeconds, mediaType, parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
 
 /** How far clocks may differ. */
 const LEEWAY_SEC = 30
@@ -120,11 +120,6 @@ function readAlgorithm(jws: CompactJws): string {
   return alg
 }
 
-/** `typ` without the prefix that RFC 7515 lets senders leave out. */
-function mediaType(typ: string): string {
-  return typ.toLowerCase().replace(/^application\//, '')
-}
-
 function readIssuer(iss: unknown): Did {
   if (typeof iss !== 'string') throw refused('iss must be a DID')
   try {
@@ -132,10 +127,6 @@ function readIssuer(iss: unknown): Did {
   } catch (err) {
     throw refused('iss must be a DID without a fragment', { cause: err })
   }
-}
-
-function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 function isSignedBy(didKey: string, alg: string, jws: CompactJws): boolean {

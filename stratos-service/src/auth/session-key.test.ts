@@ -89,7 +89,9 @@ describe('SessionKeys', () => {
     for (const jkt of ['k1', 'k2', 'k3']) await keys.register(await permit(alice), jkt)
     await keys.register(await permit(bob), 'bob')
     for (const jkt of ['k1', 'k2', 'k3', 'bob']) await keys.find(jkt)
-    await keys.delete('k1')
+    await keys.delete(parseDid(bob.did), 'k1')
+    expect(await keys.find('k1')).not.toBeNull()
+    await keys.delete(parseDid(alice.did), 'k1')
     expect(await keys.find('k1')).toBeNull()
     expect(await keys.find('k2')).not.toBeNull()
     expect(await keys.deleteAll(parseDid(alice.did))).toBe(2)
@@ -111,7 +113,9 @@ describe('SessionKeys', () => {
       await keys.register(await permit(alice), 'k1')
       const other = instance()
       await other.find('k1')
-      await keys.delete('k1')
+      await keys.delete(parseDid(bob.did), 'k1')
+      expect(await keys.find('k1')).not.toBeNull()
+      await keys.delete(parseDid(alice.did), 'k1')
       const readsBefore = store.reads
       clock.nowMs += 4_999
       expect(await other.find('k1')).not.toBeNull()

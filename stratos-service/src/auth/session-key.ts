@@ -1,5 +1,5 @@
 import { parseNsid, StratosError, type Did, type SessionKey, type SessionStore } from 'stratos-core'
-import { LruCache } from './lru-cache.ts'
+import { LruCache } from '../limits/lru-cache.ts'
 import type { ServiceJwts } from './service-jwt.ts'
 
 /** The method that registers a key, and so the `lxm` of the token that permits it. */
@@ -43,10 +43,16 @@ export class SessionKeys {
    *
    * @param serviceAuth service-auth JWT for `zone.stratos.server.createSession`; used up by the call
    * @param jkt thumbprint of a key whose possession was proven in the same request
+   * @param useProof uses that proof up; called once the token is found good
    * @throws {StratosError} `AuthenticationRequired` if the token is refused, `KeyInUse` if the key speaks for another DID
    */
-  async register(serviceAuth: string, jkt: string): Promise<SessionKey> {
+  async register(
+    serviceAuth: string,
+    jkt: string,
+    useProof: () => Promise<void> = async () => undefined,
+  ): Promise<SessionKey> {
     const { iss } = await this.#jwts.verify(serviceAuth, { lxm: CREATE_SESSION, once: true })
+    await useProof()
     const createdAtMs = this.#nowMs()
     const key = { jkt, did: iss, createdAtMs, expiresAtMs: createdAtMs + this.#ttlMs }
     if ((await this.#store.register(key, MAX_KEYS_PER_DID)) === 'in-use') {
@@ -69,7 +75,16 @@ export class SessionKeys {
     return key
   }
 
-  async delete(jkt: string): Promise<void> {
+  /** The keys of a DID that count now, oldest first. */
+  async list(did: Did): Promise<SessionKey[]> {
+    const nowMs = this.#nowMs()
+    return (await this.#store.list(did)).filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+  }
+
+  /** Ends one session of a DID. Does nothing for a key that is unknown or somebody else's. */
+  async delete(did: Did, jkt: string): Promise<void> {
+    const key = await this.#store.find(jkt, this.#nowMs())
+    if (key?.did !== did) return
     await this.#store.delete(jkt)
     this.#cache.delete(jkt)
   }

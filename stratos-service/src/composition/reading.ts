@@ -30,7 +30,8 @@ export function composeReading({ storage, serviceBoundaries, documents, handles,
     serviceBoundaries,
     accounts: {
       findDocument: (did: Did) => documents.find(did),
-      findDid: (handle) => handles.findDid(handle),
+      // Nobody's choice but the owner's: charged to the handle itself.
+      findDid: (handle) => handles.findDid(handle, handle),
     },
   })
   return { reads, describeRepo, hydrate: new Hydrate({ records: reads, memberships }) }

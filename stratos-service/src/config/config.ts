@@ -40,10 +40,17 @@ export function buildConfig(env: Env) {
     if (!allowed.includes(boundary))
       problems.push(`STRATOS_AUTO_ENROLL_DOMAINS names "${boundary}", which is not allowed`)
   }
-  const dids = (name: 'STRATOS_ALLOWED_DIDS' | 'STRATOS_ALLOWED_APPVIEWS') =>
+  const dids = (name: 'STRATOS_ALLOWED_DIDS' | 'STRATOS_ALLOWED_APPVIEWS' | 'STRATOS_ADMIN_DIDS') =>
     new Set(env[name].flatMap((did) => readDid(did, name, problems) ?? []))
   const allowedDids = dids('STRATOS_ALLOWED_DIDS')
   const appviews = dids('STRATOS_ALLOWED_APPVIEWS')
+  const admins = dids('STRATOS_ADMIN_DIDS')
+  for (const did of admins) {
+    if (appviews.has(did)) problems.push(`STRATOS_ADMIN_DIDS and STRATOS_ALLOWED_APPVIEWS both name ${did}`)
+  }
+  if (env.STRATOS_OAUTH_CLIENT_AUTH !== 'none' && !secure) {
+    problems.push('STRATOS_OAUTH_CLIENT_AUTH must be none unless STRATOS_PUBLIC_URL is https')
+  }
   for (const entry of env.STRATOS_EXTRA_COLLECTIONS) {
     if (!/^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z][a-zA-Z0-9-]*)+(\.\*)?$/.test(entry)) {
       problems.push(`STRATOS_EXTRA_COLLECTIONS has "${entry}", which is neither an NSID nor ends in ".*"`)
@@ -76,7 +83,15 @@ export function buildConfig(env: Env) {
       autoBoundaries: auto.length > 0 ? auto : allowed,
       redirectOrigins: new Set(env.STRATOS_ALLOWED_REDIRECT_ORIGINS) as ReadonlySet<string>,
     },
-    oauth: { clientName: env.STRATOS_OAUTH_CLIENT_NAME },
+    oauth: {
+      branding: {
+        client_name: env.STRATOS_OAUTH_CLIENT_NAME,
+        ...optionalText('logo_uri', env.STRATOS_OAUTH_LOGO_URI),
+        ...optionalText('tos_uri', env.STRATOS_OAUTH_TOS_URI),
+        ...optionalText('policy_uri', env.STRATOS_OAUTH_POLICY_URI),
+      },
+      isConfidential: env.STRATOS_OAUTH_CLIENT_AUTH === 'private_key_jwt',
+    },
     identity: {
       plcUrl: env.STRATOS_PLC_URL,
       handleResolverUrl: env.STRATOS_HANDLE_RESOLVER_URL === '' ? null : env.STRATOS_HANDLE_RESOLVER_URL,
@@ -84,12 +99,19 @@ export function buildConfig(env: Env) {
     },
     access: {
       appviews,
+      admins,
+      acceptPdsAudience: env.STRATOS_ACCEPT_PDS_AUDIENCE,
       adminPassword: env.STRATOS_ADMIN_PASSWORD === '' ? null : env.STRATOS_ADMIN_PASSWORD,
       sessionTtlMs: env.STRATOS_SESSION_TTL_MS,
       requireDpopNonce: env.STRATOS_DPOP_REQUIRE_NONCE,
       failuresPerMinute: env.STRATOS_AUTH_FAILURES_PER_MINUTE,
       adminFailuresPerMinute: env.STRATOS_ADMIN_FAILURES_PER_MINUTE,
       extraCollections: env.STRATOS_EXTRA_COLLECTIONS,
+    },
+    limits: {
+      authorizePerMinute: env.STRATOS_AUTHORIZE_PER_MINUTE,
+      handleLookupsPerMinute: env.STRATOS_HANDLE_LOOKUPS_PER_MINUTE,
+      bodyIdleMs: env.STRATOS_BODY_IDLE_TIMEOUT_MS,
     },
     writeRate: {
       maxWrites: env.STRATOS_WRITE_RATE_MAX_WRITES,
@@ -99,6 +121,11 @@ export function buildConfig(env: Env) {
     },
     stubs: env.STRATOS_STUBS,
   } as const
+}
+
+/** An empty setting is none. */
+function optionalText<N extends string>(name: N, value: string): { readonly [K in N]?: string } {
+  return value === '' ? {} : ({ [name]: value } as { readonly [K in N]?: string })
 }
 
 /** Where everything is kept. The data directory holds the service's own key, and blobs, also beside Postgres. */

@@ -120,6 +120,15 @@ export const ENV_TABLE = {
     'Origins that enrollment may return the browser to, besides this service and, on loopback, any loopback address',
   ),
   STRATOS_OAUTH_CLIENT_NAME: optional(text, 'Stratos', 'Enrollment', 'Name shown on the consent screen'),
+  STRATOS_OAUTH_LOGO_URI: optional(url, '', 'Enrollment', 'Logo on the consent screen'),
+  STRATOS_OAUTH_TOS_URI: optional(url, '', 'Enrollment', 'Terms of service, linked from the consent screen'),
+  STRATOS_OAUTH_POLICY_URI: optional(url, '', 'Enrollment', 'Privacy policy, linked from the consent screen'),
+  STRATOS_OAUTH_CLIENT_AUTH: optional(
+    oneOf('none', 'private_key_jwt'),
+    'none',
+    'Enrollment',
+    '`private_key_jwt` makes this service a confidential client, with a key of its own in the data directory',
+  ),
 
   STRATOS_PLC_URL: optional(url, 'https://plc.directory', 'Identity resolution', 'PLC directory'),
   STRATOS_HANDLE_RESOLVER_URL: optional(
@@ -147,6 +156,18 @@ export const ENV_TABLE = {
     'Access',
     'Password of the admin methods; unset switches them off',
   ),
+  STRATOS_ADMIN_DIDS: optional(
+    list,
+    [],
+    'Access',
+    'Comma-separated DIDs of accounts that may administer, signed in by session key or service token',
+  ),
+  STRATOS_ACCEPT_PDS_AUDIENCE: optional(
+    boolean,
+    false,
+    'Access',
+    'Accept verifiable access tokens made for the user’s PDS; lets any application of the user in',
+  ),
   STRATOS_SESSION_TTL_MS: optional(integer(1_000, 86_400_000), 3_600_000, 'Access', 'Life of a session key'),
   STRATOS_DPOP_REQUIRE_NONCE: optional(
     boolean,
@@ -172,6 +193,24 @@ export const ENV_TABLE = {
     10,
     'Limits',
     'Wrong administrator passwords from one address, after which it has to wait',
+  ),
+  STRATOS_AUTHORIZE_PER_MINUTE: optional(
+    integer(1, 1_000_000),
+    10,
+    'Limits',
+    'Enrollments that one address may begin in a minute',
+  ),
+  STRATOS_HANDLE_LOOKUPS_PER_MINUTE: optional(
+    integer(1, 1_000_000),
+    10,
+    'Limits',
+    'Handles that are looked up for one account, or one address without an account, in a minute',
+  ),
+  STRATOS_BODY_IDLE_TIMEOUT_MS: optional(
+    integer(100, 600_000),
+    30_000,
+    'Limits',
+    'How long a request body may pause before the connection is closed',
   ),
   STRATOS_WRITE_RATE_MAX_WRITES: optional(
     integer(1, 1_000_000),

@@ -1,5 +1,6 @@
 import {
   NodeOAuthClient,
+  type JoseKey,
   type NodeSavedSessionStore,
   type NodeSavedStateStore,
   type OAuthClientMetadataInput,
@@ -7,12 +8,22 @@ import {
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import type { SafeFetch } from '../identity/safe-fetch.ts'
 
+export interface ClientBranding {
+  readonly client_name: string
+  readonly logo_uri?: string
+  readonly tos_uri?: string
+  readonly policy_uri?: string
+}
+
 export interface OauthClientOptions {
   readonly publicUrl: string
   readonly loopback: boolean
-  readonly clientName: string
+  /** What the consent screen shows: a name, and perhaps a logo and links. */
+  readonly branding: ClientBranding
   /** Collections that this service writes on the PDS: the enrollment and the stubs. */
   readonly collections: readonly string[]
+  /** Authenticates the client; null for a public one. */
+  readonly key: JoseKey | null
   readonly plcUrl: string
   readonly handleResolverUrl: string | null
   readonly allowHttp: boolean
@@ -40,7 +51,7 @@ export function callbackOrigin(publicUrl: string): string {
 
 /** @see https://atproto.com/specs/oauth#clients */
 export function clientMetadata(
-  options: Pick<OauthClientOptions, 'publicUrl' | 'loopback' | 'clientName' | 'collections'>,
+  options: Pick<OauthClientOptions, 'publicUrl' | 'loopback' | 'branding' | 'collections' | 'key'>,
 ): OAuthClientMetadataInput {
   const scope = oauthScope(options.collections)
   const redirectUri = `${callbackOrigin(options.publicUrl)}/oauth/callback`
@@ -56,19 +67,30 @@ export function clientMetadata(
           client_uri: options.publicUrl,
           application_type: 'web',
         }),
-    client_name: options.clientName,
+    ...options.branding,
     redirect_uris: [redirectUri],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope,
-    token_endpoint_auth_method: 'none',
+    ...clientAuthentication(options.key),
     dpop_bound_access_tokens: true,
   } as OAuthClientMetadataInput
+}
+
+function clientAuthentication(key: JoseKey | null) {
+  if (key === null) return { token_endpoint_auth_method: 'none' }
+  return {
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    // Its public half: the key leaves out the rest.
+    jwks: { keys: [key.publicJwk] },
+  }
 }
 
 export function createOauthClient(options: OauthClientOptions): NodeOAuthClient {
   return new NodeOAuthClient({
     clientMetadata: clientMetadata(options),
+    ...(options.key === null ? {} : { keyset: [options.key] }),
     stateStore: options.stateStore,
     sessionStore: options.sessionStore,
     plcDirectoryUrl: options.plcUrl,

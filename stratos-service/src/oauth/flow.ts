@@ -11,13 +11,14 @@ export interface Flow {
 }
 
 const MAX_AGE_S = 600
+const HOST_PREFIX = '__Host-'
 
 /**
  * Begins a flow that only this browser can finish: whoever comes back must bring the cookie set now, so that nobody can
  * be made to finish somebody else's flow. Each flow has its own cookie, so flows in two tabs do not meet.
  */
 export function beginFlow(returnUrl: URL | null, secure: boolean): { flow: Flow; setCookie: string } {
-  const cookie = `stratos_flow_${randomBytes(6).toString('hex')}`
+  const cookie = `${secure ? HOST_PREFIX : ''}stratos_flow_${randomBytes(6).toString('hex')}`
   const secret = randomBytes(32).toString('base64url')
   const flow = { returnUrl: returnUrl?.href ?? null, cookie, secretHash: hash('sha256', secret, 'base64url') }
   return { flow, setCookie: setCookie(cookie, secret, MAX_AGE_S, secure) }
@@ -42,7 +43,9 @@ export function decodeFlow(text: string): Flow {
 }
 
 function setCookie(name: string, value: string, maxAgeS: number, secure: boolean): string {
-  const attributes = `Path=/oauth; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+  // The prefix binds the cookie to this very host, so that no sibling of it can set one; it demands the path to be `/`.
+  const place = secure ? 'Path=/; Secure' : 'Path=/oauth'
+  const attributes = `${place}; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax`
   return `${name}=${value}; ${attributes}`
 }
 

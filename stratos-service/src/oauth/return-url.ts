@@ -25,6 +25,9 @@ export function parseReturnUrl(raw: string, policy: ReturnPolicy): URL {
     url.origin === policy.publicUrl ||
     policy.allowedOrigins.has(url.origin) ||
     (policy.loopback && LOOPBACK_HOSTS.has(url.hostname))
-  if (!allowed) throw new StratosError('InvalidRequest', `redirect_uri must not lead to ${url.origin}`)
+  if (!allowed) {
+    const why = `redirect_uri must not lead to ${url.origin}; the operator lists origins in STRATOS_ALLOWED_REDIRECT_ORIGINS`
+    throw new StratosError('InvalidRequest', why)
+  }
   return url
 }

@@ -5,8 +5,9 @@ import {
 } from '@atproto/oauth-client-node'
 import { isValidDid, isValidHandle } from '@atproto/syntax'
 import { Router, type Request, type Response } from 'express'
-import { parseDid, StratosError, type Did } from 'stratos-core'
+import { parseDid, RateLimitedError, StratosError, type Did } from 'stratos-core'
 import type { Logger } from '../logger.ts'
+import { headersOf, wireErrorOf } from '../xrpc/errors.ts'
 import { beginFlow, clearFlowCookie, decodeFlow, encodeFlow, isSameBrowser, type Flow } from './flow.ts'
 import { parseReturnUrl, type ReturnPolicy } from './return-url.ts'
 
@@ -20,6 +21,10 @@ export interface OauthRoutesOptions {
   readonly callbackOrigin: string
   /** @throws {StratosError} `EnrollmentDenied` */
   readonly enroll: (did: Did) => Promise<{ isNew: boolean }>
+  /** Charged for every enrollment that is begun. @throws {StratosError} `RateLimitExceeded` */
+  readonly charge: (req: Request) => void
+  /** `/status` and `/revoke`. */
+  readonly account: Router
   readonly logger: Logger
 }
 
@@ -40,6 +45,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
     }
     let returnUrl: URL | null = null
     try {
+      options.charge(req)
       const redirectUri = singleParam(req, 'redirect_uri')
       if (redirectUri !== null) returnUrl = parseReturnUrl(redirectUri, returns)
       const identifier = parseIdentifier(singleParam(req, 'handle'))
@@ -51,6 +57,8 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
       answerFailure(res, returnUrl, err)
     }
   })
+
+  router.use(options.account)
 
   router.get('/callback', async (req, res) => {
     let flow: Flow | null = null
@@ -79,6 +87,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
     const failure = describe(err)
     if (failure.status >= 500)
       options.logger.error({ err, requestId: res.getHeader('x-request-id') }, 'enrollment failed')
+    if (err instanceof RateLimitedError) res.set(headersOf(err))
     if (returnUrl === null) {
       res.status(failure.status).json({ error: failure.error, message: failure.message })
       return
@@ -171,7 +180,7 @@ class AuthorizationError extends Error {
 
 function describe(err: unknown): { status: number; error: string; message: string } {
   if (err instanceof StratosError) {
-    return { status: err.code === 'EnrollmentDenied' ? 403 : 400, error: err.code, message: err.message }
+    return { status: wireErrorOf(err.code).status, error: err.code, message: err.message }
   }
   if (err instanceof AuthorizationError) return { status: 400, error: err.name, message: err.message }
   if (err instanceof OAuthCallbackError) {

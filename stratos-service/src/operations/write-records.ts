@@ -92,6 +92,11 @@ export class WriteRecords {
   ): Promise<WriteResult> {
     if (!mayWrite(author, repo).allow)
       throw new StratosError('AuthenticationRequired', 'this is not your repo')
+    for (const { action, collection } of writes) {
+      const actions = action === 'put' ? (['create', 'update'] as const) : [action]
+      if (actions.every((one) => author.grant?.mayWrite(one, collection) ?? true)) continue
+      throw new StratosError('InsufficientScope', `the application may not ${action} ${collection}`)
+    }
     const allowance = await this.#rate.charge(repo, writes.length)
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)

@@ -29,6 +29,8 @@ const EMPTY_LOG_AFTER_MS = 1_000
 /** ... and parts of them in the file. */
 const REWRITE_AFTER_MS = 60_000
 const LAST_REWRITES_MS = 2_000
+/** File systems end at 255 bytes; a longer DID is named by its hash, which no DID can be. */
+const MAX_NAME_LENGTH = 200
 
 /** An open actor: its database and, once somebody signed, its key. */
 interface ActorHandle {
@@ -169,7 +171,8 @@ export class SqliteActors implements Actors {
   }
 
   #directory(did: Did): string {
-    return join(this.#root, hash('sha256', did).slice(0, 2), did)
+    const digest = hash('sha256', did)
+    return join(this.#root, digest.slice(0, 2), did.length <= MAX_NAME_LENGTH ? did : `sha256-${digest}`)
   }
 }
 

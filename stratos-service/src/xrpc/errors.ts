@@ -27,6 +27,7 @@ const WIRE: Readonly<Record<ErrorCode, WireError>> = {
   KeyInUse: { status: 409, name: 'KeyInUse' },
   UseDpopNonce: { status: 401, name: 'use_dpop_nonce' },
   InvalidDpopProof: { status: 401, name: 'invalid_dpop_proof' },
+  InsufficientScope: { status: 403, name: 'InsufficientScope' },
   Forbidden: { status: 403, name: 'Forbidden' },
   RateLimitExceeded: { status: 429, name: 'RateLimitExceeded' },
   TooManyUris: { status: 400, name: 'TooManyUris' },

@@ -11,9 +11,11 @@ import {
 } from '@atproto/xrpc-server'
 import type { Request, Response } from 'express'
 import { parseNsid, StratosError, type Viewer } from 'stratos-core'
-import type { AuthRequest, Authenticator } from '../auth/authenticate.ts'
+import type { Authenticator } from '../auth/authenticate.ts'
+import { toAuthRequest } from '../auth/express-request.ts'
 import type { Guard } from '../auth/guards.ts'
 import type { Logger } from '../logger.ts'
+import { networkOf } from '../limits/network-of.ts'
 import { headersOf, toXrpcError } from './errors.ts'
 import { PreparedJson } from './prepared-json.ts'
 import { jsonBody } from './json-body.ts'
@@ -25,6 +27,8 @@ export interface Call<V extends Viewer, Params, Input> {
   readonly viewer: V
   readonly params: Params
   readonly input: Input
+  /** Whom limits count: the account of the viewer, or else the network that the request came from. */
+  readonly asker: string
   /** For what an answer says besides its body. */
   readonly setHeader: (name: string, value: string) => void
 }
@@ -77,6 +81,7 @@ export class MethodTable {
     const nsid = parseNsid(schema.nsid)
     const kind = schema.type === 'query' ? 'query' : 'procedure'
     this.#routes.push({ method: nsid, guard: guard.name })
+    this.#refuseOtherVerbs(nsid, kind === 'query' ? ['GET', 'HEAD'] : ['POST'])
     const maxJsonBytes = limits.maxJsonBytes ?? MAX_JSON_BYTES
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
     const readBody = takesJson ? jsonBody(maxJsonBytes) : null
@@ -84,7 +89,7 @@ export class MethodTable {
       opts: { jsonLimit: maxJsonBytes },
       auth: ({ req, res, params }) =>
         this.#translate(req, res, async () => {
-          const request = this.#authRequest(req, res)
+          const request = toAuthRequest(req, res, this.#addressOf(req))
           const credentials = await guard.resolve({ auth: this.#auth, request, nsid, kind, params })
           // Only now: nobody unknown makes us read a body. The server finds it read, and leaves it so.
           await readBody?.(req, res)
@@ -97,6 +102,7 @@ export class MethodTable {
               viewer: auth.credentials,
               params,
               input,
+              asker: askerOf(auth.credentials, this.#addressOf(req)),
               setHeader: (name, value) => res.setHeader(name, value),
             }),
           ),
@@ -106,14 +112,14 @@ export class MethodTable {
     this.server.add(method, config as never)
   }
 
-  #authRequest(req: Request, res: Response): AuthRequest {
-    return {
-      method: req.method,
-      url: req.originalUrl,
-      rawHeaders: req.rawHeaders,
-      address: this.#addressOf(req),
-      setHeader: (name, value) => res.setHeader(name, value),
-    }
+  /** GET and POST in each other's place are told so by the XRPC server; it knows no other verb. */
+  #refuseOtherVerbs(nsid: string, verbs: readonly string[]): void {
+    this.server.router.all(`/xrpc/${nsid}`, (req, res, next) => {
+      if (verbs.includes(req.method)) return next()
+      res.setHeader('Allow', verbs.join(', '))
+      if (req.method === 'GET' || req.method === 'POST') return next()
+      res.status(405).json({ error: 'InvalidRequest', message: `use ${verbs[0]} to call this method` })
+    })
   }
 
   async #translate<T>(req: Request, res: Response, work: () => Promise<T>): Promise<T> {
@@ -131,6 +137,10 @@ export class MethodTable {
       throw err
     }
   }
+}
+
+function askerOf(viewer: Viewer, address: string): string {
+  return 'did' in viewer ? viewer.did : networkOf(address)
 }
 
 function toJson(body: unknown) {

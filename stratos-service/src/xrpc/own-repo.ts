@@ -1,8 +1,12 @@
 import { StratosError, type Did } from 'stratos-core'
 
 export interface HandleLookup {
-  /** @returns null if it is neither a DID nor the handle of one */
-  findDid(identifier: string): Promise<Did | null>
+  /**
+   * @param asker whom the look-up is charged to; see `Call`
+   * @returns null if it is neither a DID nor the handle of one
+   * @throws {StratosError} `RateLimitExceeded`, `ServiceUnavailable`
+   */
+  findDid(identifier: string, asker: string): Promise<Did | null>
 }
 
 /**
@@ -18,7 +22,7 @@ export async function findOwnRepo(
 ): Promise<Did> {
   // The usual case, without a look-up.
   if (identifier === viewer.did) return viewer.did
-  const did = await handles.findDid(identifier)
+  const did = await handles.findDid(identifier, viewer.did)
   if (did === null) throw new StratosError('InvalidRequest', 'repo names no account')
   return did
 }

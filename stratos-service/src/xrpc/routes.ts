@@ -33,6 +33,7 @@ import { hydrateRecord } from './zone/stratos/repo/hydrateRecord.ts'
 import { hydrateRecords } from './zone/stratos/repo/hydrateRecords.ts'
 import { createSession } from './zone/stratos/server/createSession.ts'
 import { deleteSession } from './zone/stratos/server/deleteSession.ts'
+import { listSessions } from './zone/stratos/server/listSessions.ts'
 import { listDomains } from './zone/stratos/server/listDomains.ts'
 
 export interface RouteParts {
@@ -84,7 +85,8 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
 
   table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))
   table.add(zone.stratos.server.listDomains, open('names of boundaries are public'), listDomains(boundaries))
-  table.add(zone.stratos.server.createSession, keyHolder, createSession(sessions))
+  table.add(zone.stratos.server.createSession, keyHolder, createSession)
+  table.add(zone.stratos.server.listSessions, sessionHolder, listSessions(sessions))
   table.add(zone.stratos.server.deleteSession, sessionHolder, deleteSession(sessions))
 
   table.add(zone.stratos.admin.listEnrollments, admin, listEnrollments(administration))

@@ -18,7 +18,9 @@ export const PDS_TOKEN = 'eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJka
 export const BOUNDARY = `${US}/general`
 
 /** The whole of authentication with real keys and verifiers, a directory and a clock that the test controls. */
-export async function setUpAuth(options: { readonly maxFailures?: number } = {}) {
+export async function setUpAuth(
+  options: { readonly maxFailures?: number; readonly admins?: ReadonlySet<Did> } = {},
+) {
   const clock = { nowMs: 1_800_000_000_000 }
   const nowMs = () => clock.nowMs
   const nowSec = () => Math.floor(clock.nowMs / 1000)
@@ -38,11 +40,12 @@ export async function setUpAuth(options: { readonly maxFailures?: number } = {})
   const enrolled = new Map<Did, ReadonlySet<string>>([[alice.did, new Set([BOUNDARY])]])
   const limiter = (maxFailures: number) => new FailureLimiter({ maxFailures, windowMs: 60_000, nowMs })
   const auth = new Authenticator(
-    { origin: ORIGIN, services: new Set([parseDid(appview.did)]) },
+    { origin: ORIGIN, services: new Set([parseDid(appview.did)]), admins: options.admins ?? new Set() },
     {
       proofs,
       jwts,
       sessions,
+      tokens: { verify: async () => null },
       memberships: {
         find: async (did) => {
           const boundaries = enrolled.get(did)

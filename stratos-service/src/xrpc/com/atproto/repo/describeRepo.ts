@@ -10,8 +10,8 @@ export const describeRepo =
     repos: Pick<DescribeRepo, 'describe'>,
     handles: HandleLookup,
   ): Handler<typeof com.atproto.repo.describeRepo.main, Viewer> =>
-  async ({ viewer, params }) => {
-    const did = await handles.findDid(params.repo)
+  async ({ viewer, params, asker }) => {
+    const did = await handles.findDid(params.repo, asker)
     if (did === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
     return new PreparedJson(Buffer.from(JSON.stringify(await repos.describe(viewer, did))))
   }

@@ -10,8 +10,8 @@ export const getRecord =
     records: Pick<ReadRecords, 'get'>,
     handles: HandleLookup,
   ): Handler<typeof com.atproto.repo.getRecord.main, Viewer> =>
-  async ({ viewer, params }) => {
-    const did = await handles.findDid(params.repo)
+  async ({ viewer, params, asker }) => {
+    const did = await handles.findDid(params.repo, asker)
     if (did === null) throw recordNotFound()
     const address = { did, collection: parseNsid(params.collection), rkey: parseRkey(params.rkey) }
     return recordAnswer(await records.get(viewer, address, params.cid))

@@ -12,9 +12,9 @@ export const listRecords =
     records: Pick<ReadRecords, 'list'>,
     handles: HandleLookup,
   ): Handler<typeof com.atproto.repo.listRecords.main, Viewer> =>
-  async ({ viewer, params }) => {
+  async ({ viewer, params, asker }) => {
     const collection = parseNsid(params.collection)
-    const did = await handles.findDid(params.repo)
+    const did = await handles.findDid(params.repo, asker)
     if (did === null) return recordsAnswer([], {})
     const page = await records.list(viewer, did, {
       collection,
