@@ -82,6 +82,7 @@ export { blobsOf, type RecordBlob } from './record/blobs.ts'
 export { linksOf, type RecordLink } from './record/links.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 
+export { ANY_TAG } from './storage/event-log.ts'
 export type {
   ActorStores,
   Actors,
@@ -99,8 +100,19 @@ export type {
   BlobStore,
   BlockChanges,
   ByteRange,
+  CommitEntry,
+  EnrollmentEntry,
   EnrollmentStore,
+  EntryFeed,
+  EntryPage,
+  EventIndex,
   EventLog,
+  EventPage,
+  EventQuery,
+  FeedName,
+  Feeds,
+  FeedWatch,
+  IndexedEvent,
   Job,
   JobQueue,
   JobWish,
@@ -115,6 +127,7 @@ export type {
   ReplayStore,
   RepoHead,
   RepoStore,
+  ServiceEntry,
   SessionKey,
   SessionStore,
   SigningKeyResolver,

@@ -6,7 +6,17 @@ export type { BlobCheck, BlobEntry, BlobIndex, BlobListing, UploadedBlob } from 
 export type { BlobStore, ByteRange, StoredBytes, TemporaryBytes } from './blob-store.ts'
 export type { SigningKeyResolver } from './did-resolver.ts'
 export type { EnrollmentStore } from './enrollment-store.ts'
-export type { EventLog, LoggedEvent } from './event-log.ts'
+export type { EventIndex, EventLog, EventPage, EventQuery, IndexedEvent, LoggedEvent } from './event-log.ts'
+export type {
+  CommitEntry,
+  EnrollmentEntry,
+  EntryFeed,
+  EntryPage,
+  FeedName,
+  Feeds,
+  FeedWatch,
+  ServiceEntry,
+} from './feeds.ts'
 export type { Job, JobQueue, JobWish } from './job-queue.ts'
 export type {
   RecordBatch,

@@ -77,6 +77,8 @@ export interface RecordStore {
   listCollections(scope: ReadScope, after: string, limit: number): Promise<Nsid[]>
   /** CIDs of current records by `collection/rkey`, whatever their boundaries; for the write path. */
   findCids(keys: readonly RecordKey[]): Promise<Map<string, string>>
+  /** Boundaries of those of the records that have some, by `collection/rkey`; for the write path. */
+  findBoundaries(keys: readonly RecordKey[]): Promise<Map<string, Boundary[]>>
   /** Applies all changes, with boundaries, blobs and links; only within `Actors.transact`. */
   apply(changes: RecordChanges): Promise<void>
   /**

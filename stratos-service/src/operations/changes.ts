@@ -10,6 +10,7 @@ import {
   type Tid,
 } from 'stratos-core'
 import type { RepoWrite } from 'stratos-core/repo'
+import type { CommitOp } from './commit-event.ts'
 import type { PreparedWrite } from './prepare-writes.ts'
 import type { WriteResult } from './writes.ts'
 
@@ -49,6 +50,28 @@ function repoWriteOf(write: PreparedWrite, current: string | null): RepoWrite | 
   }
   if (current === write.block.cid.toString()) return null
   return { action: current === null ? 'create' : 'update', collection, rkey, block: write.block }
+}
+
+/** What followers are told. @param former boundaries that the records had, by `collection/rkey` */
+export function opsOf(
+  ops: readonly (RecordKey & Pick<CommitOp, 'action' | 'cid'>)[],
+  changes: readonly Change[],
+  former: ReadonlyMap<string, readonly string[]>,
+): CommitOp[] {
+  const writes = new Map(changes.map(({ write }) => [`${write.collection}/${write.rkey}`, write]))
+  return ops.map(({ action, collection, rkey, cid }) => {
+    const path = `${collection}/${rkey}`
+    const write = writes.get(path)
+    const kept = write === undefined || write.action === 'delete' ? null : write
+    return {
+      action,
+      path,
+      cid,
+      bytes: kept?.block.bytes.byteLength ?? 0,
+      boundaries: kept?.boundaries ?? [],
+      formerBoundaries: former.get(path) ?? [],
+    }
+  })
 }
 
 /** What the index of records is told. */

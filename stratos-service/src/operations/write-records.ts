@@ -14,8 +14,8 @@ import {
 } from 'stratos-core'
 import { buildCommit, RepoTree, type BuiltCommit } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
-import { changesOf, recordChangesOf, resultOf, type Change } from './changes.ts'
-import { encodeCommitEvent } from './commit-event.ts'
+import { changesOf, opsOf, recordChangesOf, resultOf, type Change } from './changes.ts'
+import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
 import { RecentRepos, type KnownRepo } from './recent-repos.ts'
 import { stubJobKey, stubJobPayload } from './stub-job.ts'
@@ -168,11 +168,9 @@ export class WriteRecords {
     changes: readonly Change[],
     nowMs: number,
   ): Promise<void> {
-    const ops = commit.ops.map(({ action, collection, rkey, cid }) => ({
-      action,
-      path: `${collection}/${rkey}`,
-      cid,
-    }))
+    const replaced = changes.filter(({ repoWrite }) => repoWrite.action !== 'create')
+    const former = await stores.records.findBoundaries(replaced.map(({ write }) => write))
+    const ops = opsOf(commit.ops, changes, former)
     // In this order, but without waiting in between: on a database server it is one round trip.
     await Promise.all([
       stores.records.apply(recordChangesOf(changes, commit.rev)),
@@ -182,7 +180,11 @@ export class WriteRecords {
         removedRecords: commit.removedRecordCids,
       }),
       stores.stubs.put(this.#stubJobsOf(changes, nowMs), nowMs),
-      stores.events.append(encodeCommitEvent({ rev: commit.rev, commit: commit.cid, ops }), nowMs),
+      stores.events.append(
+        encodeCommitEvent({ rev: commit.rev, commit: commit.cid, ops }),
+        nowMs,
+        indexOfCommit(ops),
+      ),
     ])
   }
 

@@ -26,7 +26,7 @@ export function actorStores(
     repo: new SqlRepoStore(db, number, statements, onRemoval),
     records: new SqlRecordStore(db, number, traits, statements),
     blobs: new SqlBlobIndex(db, number),
-    events: new SqlEventLog(db, repoFeed(number), statements),
+    events: new SqlEventLog(db, repoFeed(number), traits, statements),
     stubs: new SqlJobQueue(db, stubQueue(number), statements),
   }
 }

@@ -13,8 +13,12 @@ export interface DialectTraits {
   readonly byKey: RawBuilder<unknown>
   /** Aggregate `(text, separator)` that joins the values of a group. */
   readonly joinText: 'group_concat' | 'string_agg'
+  /** Function `(text, part)` that says where a part begins; 0 if it is not there. */
+  readonly positionOf: 'instr' | 'strpos'
   /** Whether signing keys are rows; otherwise they are files. */
   readonly keepsKeys: boolean
+  /** Whether each actor has a database of their own, so that no transaction is about an actor and the service at once. */
+  readonly actorsApart: boolean
 }
 
 export const SQLITE: DialectTraits = {
@@ -23,7 +27,9 @@ export const SQLITE: DialectTraits = {
   serial: { type: 'integer', autoIncrement: true },
   byKey: sql`without rowid`,
   joinText: 'group_concat',
+  positionOf: 'instr',
   keepsKeys: false,
+  actorsApart: true,
 }
 
 export const POSTGRES: DialectTraits = {
@@ -33,5 +39,7 @@ export const POSTGRES: DialectTraits = {
   // A table of Postgres is a heap.
   byKey: sql``,
   joinText: 'string_agg',
+  positionOf: 'strpos',
   keepsKeys: true,
+  actorsApart: false,
 }

@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
 import {
+  ANY_TAG,
   parseDid,
   parseRkey,
   type AuditedAction,
@@ -12,11 +13,14 @@ import { SqlAuditLog } from './audit-log.ts'
 import type { DialectTraits } from './dialect.ts'
 import { encodeEnrollmentEvent, type EnrollmentEvent } from './enrollment-event.ts'
 import { SqlEventLog } from './event-log.ts'
+import { ENROLLMENT_FEED, SERVICE_FEED } from './feed-names.ts'
 import { SqlJobQueue } from './job-queue.ts'
 import type { ServiceTables } from './schema.ts'
 import { inTransaction, together } from './transaction.ts'
 
-export const ENROLLMENT_FEED = 'enrollment'
+/** Whatever somebody selects from the feed of the service, enrollments are part of it. */
+const INDEX = { tags: [ANY_TAG], contentBytes: 0 }
+
 export const ENROLLMENT_RECORD_QUEUE = 'enrollment-record'
 
 export class SqlEnrollmentStore implements EnrollmentStore {
@@ -144,11 +148,13 @@ export class SqlEnrollmentStore implements EnrollmentStore {
   /** The event, and the wish that the public record on the PDS says the same. */
   async #announce(trx: Kysely<ServiceTables>, event: EnrollmentEvent): Promise<void> {
     const nowMs = this.#nowMs()
+    const body = encodeEnrollmentEvent(event)
+    const feed = (name: string) =>
+      new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), name, this.#traits).append(body, nowMs, INDEX)
+    // Always in this order: two changes at the same time must not wait for each other.
     await together([
-      new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), ENROLLMENT_FEED).append(
-        encodeEnrollmentEvent(event),
-        nowMs,
-      ),
+      feed(ENROLLMENT_FEED),
+      feed(SERVICE_FEED),
       new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(
         [{ key: event.did, payload: '{}' }],
         nowMs,

@@ -1,4 +1,4 @@
-import type { Actors, ReplayStore, WriteRate, WriteRateLimiter } from 'stratos-core'
+import type { Actors, Feeds, ReplayStore, WriteRate, WriteRateLimiter } from 'stratos-core'
 import type { StorageSettings } from '../config/config.ts'
 import { createLogger, type Logger } from '../logger.ts'
 import { openPostgresStorage } from './postgres-storage.ts'
@@ -8,6 +8,7 @@ import { openSqliteStorage } from './sqlite-storage.ts'
 /** All stores of a service, and what else its instances have to share. */
 export interface Storage extends ReturnType<typeof serviceStores> {
   readonly actors: Actors
+  readonly feeds: Feeds
   readonly replays: ReplayStore
   /** Makes the DPoP nonces of all instances; null where this process is the only one. */
   readonly nonceSecret: Uint8Array | null

@@ -1,16 +1,18 @@
 import type { Keypair } from '@atproto/crypto'
 import type { Kysely } from 'kysely'
-import type { Actors, ActorStores, Did } from 'stratos-core'
+import type { Actors, ActorStores, Did, EventLog } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
-import { actorStores, repoNotFound } from './actor-stores.ts'
+import { actorStores, repoFeed, repoNotFound } from './actor-stores.ts'
 import { POSTGRES } from './dialect.ts'
+import { formatTags } from './event-log.ts'
 import { SERVICE_SCHEMA } from './postgres-database.ts'
 import { isMissingTable } from './postgres-errors.ts'
 import type { PostgresLayout } from './postgres-layout.ts'
 import { deleteActor, insertActor, Placements, type Placement } from './placements.ts'
 import type { ActorTables, PostgresTables, ServiceTables } from './schema.ts'
 import { Statements } from './statements.ts'
-import { inTransaction, inTransactionAfter, inTransactionBehind } from './transaction.ts'
+import { inTransaction, inTransactionAfter, inTransactionBehind, together } from './transaction.ts'
+import { indexOf, withAppend } from './watched-events.ts'
 
 /** How long another instance may go on finding an actor where it was. Writers always look. */
 const PLACEMENT_FRESH_MS = 5_000
@@ -22,6 +24,8 @@ export interface PostgresActorsOptions {
   /** Without a schema. */
   readonly db: Kysely<PostgresTables>
   readonly layout: PostgresLayout
+  /** Told when an actor's feed has grown. */
+  readonly grown: (did: Did) => void
   readonly nowMs: () => number
 }
 
@@ -33,13 +37,15 @@ export class PostgresActors implements Actors {
   readonly #db: Kysely<PostgresTables>
   readonly #layout: PostgresLayout
   readonly #placements: Placements
+  readonly #grown: (did: Did) => void
   /** By the actor's number. */
   readonly #keys = new Map<number, Keypair>()
   /** By schema. */
   readonly #statements = new Map<string, Statements>()
 
-  constructor({ db, layout, nowMs }: PostgresActorsOptions) {
+  constructor({ db, layout, grown, nowMs }: PostgresActorsOptions) {
     this.#db = db
+    this.#grown = grown
     this.#layout = layout
     this.#placements = new Placements(serviceTables(db), { freshMs: PLACEMENT_FRESH_MS, nowMs })
   }
@@ -69,7 +75,8 @@ export class PostgresActors implements Actors {
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
     const number = await this.#find(did)
-    return inTransactionBehind(
+    let appended = false
+    const result = await inTransactionBehind(
       this.#db,
       (trx) => lockActor(trx, did),
       (placement) => {
@@ -78,8 +85,21 @@ export class PostgresActors implements Actors {
         this.#placements.forget(did)
         throw repoNotFound()
       },
-      (trx) => work(this.#stores(trx, number)),
+      (trx) => {
+        const stores = this.#stores(trx, number)
+        const append: EventLog['append'] = async (...event) => {
+          appended = true
+          const [seq] = await together([
+            stores.events.append(...event),
+            this.#leaveInInbox(trx, number, ...event),
+          ])
+          return seq
+        }
+        return work({ ...stores, events: withAppend(stores.events, append) })
+      },
     )
+    if (appended) this.#grown(did)
+    return result
   }
 
   async signingKey(did: Did): Promise<Keypair> {
@@ -145,6 +165,25 @@ export class PostgresActors implements Actors {
         .execute()
     }
     return placement.number
+  }
+
+  /** Asks for a place in the feed of the service for the event that was appended last. */
+  async #leaveInInbox(
+    trx: Kysely<PostgresTables>,
+    number: number,
+    ...[body, atMs, index]: Parameters<EventLog['append']>
+  ): Promise<void> {
+    const { tags, contentBytes: weight } = indexOf(0, atMs, body, index)
+    const row = { repo: number, at_ms: atMs, tags: formatTags(tags), weight }
+    const statements = this.#statementsOf(this.#layout.schemaOf(number))
+    await statements.run(trx, 'leave in inbox', { feed: repoFeed(number), row }, ({ feed, row }) => {
+      // Not waiting for the number: that would be another round trip.
+      const feeds = this.#tables(trx, number).selectFrom('feed')
+      const seq = feeds.select('last_seq').where('feed', '=', feed).$asScalar()
+      return serviceTables(trx)
+        .insertInto('feed_inbox')
+        .values({ ...row, seq })
+    })
   }
 
   #stores(db: Kysely<PostgresTables>, number: number): ActorStores {

@@ -56,6 +56,17 @@ export function openPool(settings: PostgresSettings, ssl: PoolSsl, options: Pool
   return pool
 }
 
+/** A connection outside of any pool, for listening. It connects when it is told to. */
+export function openClient(settings: PostgresSettings, ssl: PoolSsl): pg.Client {
+  const { host, port, user, password, database } = settings
+  return new pg.Client({
+    ...{ host, port, user, password, database, ssl },
+    application_name: 'stratos',
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_MS,
+  })
+}
+
 export type PoolSsl = false | ConnectionOptions
 
 /**

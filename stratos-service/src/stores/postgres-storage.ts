@@ -9,8 +9,9 @@ import type { Storage } from './open-storage.ts'
 import { PostgresActors } from './postgres-actors.ts'
 import { prepareSchemas, SERVICE_SCHEMA } from './postgres-database.ts'
 import { postgresDialect } from './postgres-dialect.ts'
+import { openPostgresFeeds } from './postgres-feeds.ts'
 import { SCHEMA_PER_ACTOR, SHARED } from './postgres-layout.ts'
-import { chooseSsl, openPool, type PoolOptions, type PoolSsl } from './postgres-pool.ts'
+import { chooseSsl, openClient, openPool, type PoolOptions, type PoolSsl } from './postgres-pool.ts'
 import { SqlReplayStore } from './replay-store.ts'
 import type { PostgresTables } from './schema.ts'
 import { SecretStore } from './secret-store.ts'
@@ -34,7 +35,7 @@ export async function openPostgresStorage(
   await chmod(settings.dataDir, 0o700)
   const connect = await connector(postgres, nowMs, logger)
 
-  const setup = connect({ max: 1, durable: true, patient: true })
+  const setup = connect.pool({ max: 1, durable: true, patient: true })
   try {
     await prepareSchemas(setup, postgres.layout)
   } catch (err) {
@@ -44,22 +45,33 @@ export async function openPostgresStorage(
   }
 
   const { actorPoolSize, adminPoolSize } = postgres
-  const repos = connect({ max: actorPoolSize, durable: true, patient: false })
-  const service = connect({ max: adminPoolSize, durable: true, patient: false })
+  const repos = connect.pool({ max: actorPoolSize, durable: true, patient: false })
+  const service = connect.pool({ max: adminPoolSize, durable: true, patient: false })
   // What is lost here when the server itself crashes is the memory of the last instant's signatures and writes.
-  const fleeting = connect({ max: Math.ceil(adminPoolSize / 2), durable: false, patient: false })
+  const fleeting = connect.pool({ max: Math.ceil(adminPoolSize / 2), durable: false, patient: false })
   const tables = service.withSchema(SERVICE_SCHEMA)
   const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
   const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
+  const {
+    feeds,
+    grown,
+    close: closeFeeds,
+  } = await openPostgresFeeds({
+    service: tables,
+    connect: () => connect.client(),
+    logger,
+  })
   return {
     ...serviceStores(tables, POSTGRES, nowMs),
-    actors: new PostgresActors({ db: repos, layout, nowMs }),
+    actors: new PostgresActors({ db: repos, layout, grown, nowMs }),
+    feeds,
     replays: new SqlReplayStore(fleetingTables, nowMs),
     nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),
     cursorSecret: await new SecretStore(tables).getOrCreate('cursor'),
     sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
     writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
     close: async () => {
+      await closeFeeds()
       await Promise.all([repos, service, fleeting].map((db) => db.destroy()))
     },
   }
@@ -79,10 +91,13 @@ async function connector(postgres: PostgresSettings, nowMs: () => number, logger
     reportedAtMs = nowMs()
     logger.error({ err }, 'no connection to Postgres')
   }
-  return (options: Omit<PoolOptions, 'logger'>) =>
-    new Kysely<PostgresTables>({
-      dialect: postgresDialect(openPool(postgres, ssl, { ...options, logger }), report),
-    })
+  return {
+    pool: (options: Omit<PoolOptions, 'logger'>) =>
+      new Kysely<PostgresTables>({
+        dialect: postgresDialect(openPool(postgres, ssl, { ...options, logger }), report),
+      }),
+    client: () => openClient(postgres, ssl),
+  }
 }
 
 /** Never with the password, which the settings also have. */

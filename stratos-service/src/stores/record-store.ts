@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Boundary } from 'stratos-core'
 import { parseNsid, parseRkey } from 'stratos-core'
 import type {
   Nsid,
@@ -14,6 +15,7 @@ import type {
 import type { DialectTraits } from './dialect.ts'
 import { readBodies, readBodiesWithin, type RepoTables, type WeighedRecord } from './record-bodies.ts'
 import { applyRecordChanges } from './record-changes.ts'
+import { pages } from './pages.ts'
 import { isOneOf } from './record-keys.ts'
 import { findNextCollection, isVisible, visibleAmong, visibleInRange } from './record-visibility.ts'
 import type { ActorTables } from './schema.ts'
@@ -80,6 +82,23 @@ export class SqlRecordStore implements RecordStore {
       .where(isOneOf(keys))
       .execute()
     return new Map(rows.map(({ collection, rkey, cid }) => [`${collection}/${rkey}`, cid]))
+  }
+
+  async findBoundaries(keys: readonly RecordKey[]): Promise<Map<string, Boundary[]>> {
+    const found = new Map<string, Boundary[]>()
+    for (const page of pages(keys)) {
+      const rows = await this.#db
+        .selectFrom('record_boundary')
+        .select(['collection', 'rkey', 'boundary'])
+        .where('repo', '=', this.#repo)
+        .where(isOneOf(page))
+        .execute()
+      for (const { collection, rkey, boundary } of rows) {
+        const path = `${collection}/${rkey}`
+        found.set(path, [...(found.get(path) ?? []), boundary as Boundary])
+      }
+    }
+    return found
   }
 
   async apply(changes: RecordChanges): Promise<void> {

@@ -3,7 +3,16 @@ import type { Generated } from 'kysely'
 /** Ordered events; shared by service and actor databases. `feed` names one ordered list. */
 export interface FeedTables {
   feed: { feed: string; last_seq: number }
-  event: { feed: string; seq: number; at_ms: number; body: Uint8Array }
+  event: {
+    feed: string
+    seq: number
+    at_ms: number
+    body: Uint8Array
+    /** Words that the event can be selected by, each between two spaces. */
+    tags: string
+    /** Bytes of the body and of what it refers to. */
+    weight: number
+  }
 }
 
 /** Durable work; shared by service and actor databases. */
@@ -97,6 +106,20 @@ export interface ServiceTables extends FeedTables, JobTables {
   stub_backlog: { did: string }
   /** Actors whose blobs may need looking after. */
   blob_backlog: { did: string }
+  /**
+   * SQLite: actors some of whose commits may be missing in the feed of the service, and up to which `seq` of theirs none
+   * is; written before the first such commit.
+   */
+  feed_backlog: { did: string; seq: number }
+  /** Postgres: commits that wait for their place in the feed of the service; written by the commits themselves. */
+  feed_inbox: {
+    id: Generated<number>
+    repo: number
+    seq: number
+    at_ms: number
+    tags: string
+    weight: number
+  }
   /** What the limit on writes remembers of a user; from `idle_at_ms` on it says no more than a missing row. */
   write_rate: { did: string; state: string; version: number; idle_at_ms: number }
 }

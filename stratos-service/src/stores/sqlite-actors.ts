@@ -3,7 +3,14 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Keypair } from '@atproto/crypto'
 import type { Kysely } from 'kysely'
-import { parseDid, type Actors, type ActorStores, type Did } from 'stratos-core'
+import {
+  parseDid,
+  type Actors,
+  type ActorStores,
+  type Did,
+  type EventLog,
+  type IndexedEvent,
+} from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { loadOrCreateSecret } from '../config/secrets.ts'
 import { actorStores, repoNotFound } from './actor-stores.ts'
@@ -13,6 +20,8 @@ import { HandlePool } from './handle-pool.ts'
 import { actorMigrations } from './migrations/actor.ts'
 import { deleteActor, insertActor, Placements } from './placements.ts'
 import { rewriteFile } from './rewrite-file.ts'
+import type { SqliteSequencer } from './sqlite-sequencer.ts'
+import { indexOf, withAppend } from './watched-events.ts'
 import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { Statements } from './statements.ts'
@@ -44,6 +53,10 @@ export interface SqliteActorsOptions {
   readonly service: Kysely<ServiceTables>
   /** How many databases may be open. */
   readonly maxOpen: number
+  /** Gives commits their places in the feed of the service. */
+  readonly sequencer: Pick<SqliteSequencer, 'mark' | 'push' | 'forget'>
+  /** Told when an actor's feed has grown. */
+  readonly grown: (did: Did) => void
   readonly onError: (err: unknown) => void
   readonly nowMs: () => number
 }
@@ -57,6 +70,8 @@ export class SqliteActors implements Actors {
   readonly #service: Kysely<ServiceTables>
   readonly #placements: Placements
   readonly #statements = new Statements()
+  readonly #sequencer: SqliteActorsOptions['sequencer']
+  readonly #grown: (did: Did) => void
   readonly #pool: HandlePool<Did, ActorHandle>
   readonly #logs: Erasures<Did>
   readonly #rewrites: Erasures<Did>
@@ -66,6 +81,8 @@ export class SqliteActors implements Actors {
     const { dataDir, service, maxOpen, onError, nowMs } = options
     this.#root = join(dataDir, 'actors')
     this.#service = service
+    this.#sequencer = options.sequencer
+    this.#grown = options.grown
     // Nobody else uses the data directory.
     this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
@@ -81,7 +98,12 @@ export class SqliteActors implements Actors {
   }
 
   async exists(did: Did): Promise<boolean> {
-    return (await this.#placements.find(did)) !== null
+    return (await this.findNumber(did)) !== null
+  }
+
+  /** `repo` in the actor's tables. */
+  async findNumber(did: Did): Promise<number | null> {
+    return (await this.#placements.find(did))?.number ?? null
   }
 
   async create(did: Did): Promise<void> {
@@ -97,15 +119,19 @@ export class SqliteActors implements Actors {
 
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
     let removed = false
-    const result = await this.#pool.use(did, ({ db, number }) =>
-      inTransaction(db, (trx) =>
-        work(actorStores(trx, number, SQLITE, this.#statements, () => (removed = true))),
-      ),
-    )
+    const appended: IndexedEvent[] = []
+    const result = await this.#pool.use(did, async ({ db, number }) => {
+      const result = await inTransaction(db, (trx) =>
+        work(this.#watchedStores(trx, did, number, appended, () => (removed = true))),
+      )
+      for (const event of appended) this.#sequencer.push(did, event)
+      return result
+    })
     if (removed) {
       this.#logs.soon(did)
       this.#rewrites.soon(did)
     }
+    if (appended.length > 0) this.#grown(did)
     return result
   }
 
@@ -117,6 +143,8 @@ export class SqliteActors implements Actors {
   }
 
   async destroy(did: Did): Promise<void> {
+    // Not while nobody may open the actor: the sequencer might be waiting to do so.
+    await this.#sequencer.forget(did)
     await this.#pool.exclusive(did, async () => {
       // The number goes last: until then a repetition of this finds what is left.
       await rm(this.#directory(did), { recursive: true, force: true })
@@ -154,6 +182,24 @@ export class SqliteActors implements Actors {
     await this.#pool.exclusive(did, async () => {
       if (await this.exists(did)) await rewriteFile(join(this.#directory(did), FILE))
     })
+  }
+
+  #watchedStores(
+    trx: Kysely<ActorTables>,
+    did: Did,
+    number: number,
+    appended: IndexedEvent[],
+    removed: () => void,
+  ): ActorStores {
+    const stores = actorStores(trx, number, SQLITE, this.#statements, removed)
+    const append: EventLog['append'] = async (body, atMs, index) => {
+      const seq = await stores.events.append(body, atMs, index)
+      appended.push(indexOf(seq, atMs, body, index))
+      // Durable before the event is.
+      await this.#sequencer.mark(did, seq - 1)
+      return seq
+    }
+    return { ...stores, events: withAppend(stores.events, append) }
   }
 
   async #open(did: Did): Promise<ActorHandle> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { WriteRate } from 'stratos-core'
+import { StratosError, type WriteRate } from 'stratos-core'
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
 import type { Logger } from '../logger.ts'
@@ -13,6 +13,7 @@ import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
 import { SqliteActors } from './sqlite-actors.ts'
 import { openSqlite } from './sqlite-database.ts'
+import { openSqliteFeeds } from './sqlite-feeds.ts'
 
 /** Opens a data directory with a database for the service and one for each actor. No other process may use it then. */
 export async function openSqliteStorage(
@@ -24,30 +25,53 @@ export async function openSqliteStorage(
   const file = join(dataDir.path, 'service.sqlite')
   const options = { file, cacheKiB: 8 * 1024, maxStatements: 200 }
   const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
+  const { feeds, sequencer, grown } = openSqliteFeeds({
+    service: db,
+    readEvents: (did, after, limit) =>
+      ifPresent(actors.read(did, ({ events }) => events.listIndex(after, limit))),
+    findNumber: (did) => actors.findNumber(did),
+    logger,
+    nowMs,
+  })
   const actors = new SqliteActors({
     dataDir: dataDir.path,
     service: db,
     maxOpen: settings.openActors,
+    sequencer,
+    grown,
     onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),
     nowMs,
   })
+  await sequencer.start()
   const leftovers = actors
     .eraseLeftovers()
     .catch((err: unknown) => logger.error({ err }, 'the logs of actor databases could not be emptied'))
   return {
     ...serviceStores(db, SQLITE, nowMs),
     actors,
+    feeds,
     replays: new SqlReplayStore(db, nowMs),
     nonceSecret: null,
     cursorSecret: await new SecretStore(db).getOrCreate('cursor'),
     sharedLock: new KeyedLock(),
     writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
     close: async () => {
+      await sequencer.close()
       const closed = actors.close()
       await leftovers
       await closed
       await db.destroy()
       dataDir.close()
     },
+  }
+}
+
+/** null in place of an error when there is no such actor. */
+async function ifPresent<T>(found: Promise<T>): Promise<T | null> {
+  try {
+    return await found
+  } catch (err) {
+    if (err instanceof StratosError && err.code === 'RepoNotFound') return null
+    throw err
   }
 }

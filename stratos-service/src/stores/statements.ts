@@ -5,7 +5,7 @@ const MAX_COMPILED = 1_000
 
 type Leaf = string | number | bigint | boolean | null | Uint8Array
 /** What a statement is given: single values, and lists of them of any length. */
-type Values = Leaf | readonly Values[] | { readonly [name: string]: Values }
+export type Values = Leaf | readonly Values[] | { readonly [name: string]: Values }
 
 interface Compiled {
   readonly sql: string

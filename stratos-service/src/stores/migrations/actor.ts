@@ -1,7 +1,7 @@
 import type { SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
 import type { Migration } from '../migrate.ts'
-import { createFeedsAndJobs } from './feeds-and-jobs.ts'
+import { addEventIndex, createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of an actor's tables, oldest first. A published entry never changes. */
 export function actorMigrations(traits: DialectTraits): readonly Migration[] {
@@ -9,6 +9,7 @@ export function actorMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0001-first', up: (schema) => createActorTables(schema, traits) },
     { name: '0002-blobs', up: (schema) => createBlobTable(schema, traits) },
     { name: '0003-reads', up: (schema) => addReads(schema, traits) },
+    { name: '0004-event-index', up: (schema) => addEventIndex(schema, traits) },
   ]
 }
 

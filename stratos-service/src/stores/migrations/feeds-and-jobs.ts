@@ -37,3 +37,15 @@ export async function createFeedsAndJobs(
     .execute()
   await schema.createIndex('job_order').on('job').columns(['queue', 'position']).execute()
 }
+
+/** Lets events be selected, and their sizes be known, without a look into them. */
+export async function addEventIndex(schema: SchemaModule, { text }: DialectTraits): Promise<void> {
+  await schema
+    .alterTable('event')
+    .addColumn('tags', text, (col) => col.notNull().defaultTo(''))
+    .execute()
+  await schema
+    .alterTable('event')
+    .addColumn('weight', 'integer', (col) => col.notNull().defaultTo(0))
+    .execute()
+}

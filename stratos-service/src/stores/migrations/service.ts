@@ -1,7 +1,7 @@
 import type { ColumnDefinitionBuilder, SchemaModule } from 'kysely'
 import type { DialectTraits } from '../dialect.ts'
 import type { Migration } from '../migrate.ts'
-import { createFeedsAndJobs } from './feeds-and-jobs.ts'
+import { addEventIndex, createFeedsAndJobs } from './feeds-and-jobs.ts'
 
 /** Versions of the service database, oldest first. A published entry never changes. */
 export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
@@ -10,6 +10,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0002-audit', up: (schema) => createAuditTable(schema, traits) },
     { name: '0003-approvals', up: (schema) => createApprovalTable(schema, traits) },
     { name: '0004-blob-backlog', up: (schema) => createBlobBacklog(schema, traits) },
+    { name: '0005-feed-of-the-service', up: (schema) => prepareServiceFeed(schema, traits) },
   ]
 }
 
@@ -113,5 +114,27 @@ async function createBlobBacklog(schema: SchemaModule, { text }: DialectTraits):
   await schema
     .createTable('blob_backlog')
     .addColumn('did', text, (col) => col.primaryKey())
+    .execute()
+}
+
+async function prepareServiceFeed(schema: SchemaModule, traits: DialectTraits): Promise<void> {
+  const { text } = traits
+  await addEventIndex(schema, traits)
+  if (traits.actorsApart) {
+    await schema
+      .createTable('feed_backlog')
+      .addColumn('did', text, (col) => col.primaryKey())
+      .addColumn('seq', 'bigint', (col) => col.notNull())
+      .execute()
+    return
+  }
+  await schema
+    .createTable('feed_inbox')
+    .addColumn('id', 'bigserial', (col) => col.primaryKey())
+    .addColumn('repo', 'integer', (col) => col.notNull())
+    .addColumn('seq', 'bigint', (col) => col.notNull())
+    .addColumn('at_ms', 'bigint', (col) => col.notNull())
+    .addColumn('tags', text, (col) => col.notNull())
+    .addColumn('weight', 'integer', (col) => col.notNull())
     .execute()
 }
