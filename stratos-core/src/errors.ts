@@ -34,6 +34,8 @@ export const ERROR_CODES = [
   'PayloadTooLarge',
   'FutureCursor',
   'RecordBlocked',
+  'InvalidCar',
+  'RepoAlreadyExists',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

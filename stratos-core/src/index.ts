@@ -25,7 +25,7 @@ export {
   type Boundary,
   type BoundaryParts,
 } from './boundary/boundary.ts'
-export { boundariesOf } from './boundary/record-boundaries.ts'
+export { boundariesOf, translateBoundaries } from './boundary/record-boundaries.ts'
 
 export {
   ANONYMOUS,
@@ -82,6 +82,8 @@ export { blobsOf, type RecordBlob } from './record/blobs.ts'
 export { linksOf, type RecordLink } from './record/links.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 
+export { openCar, type CarFrame, type CarLimits, type OpenCar } from './proof/car-frames.ts'
+
 export { ANY_TAG } from './storage/event-log.ts'
 export type {
   ActorStores,
@@ -100,6 +102,7 @@ export type {
   BlobStore,
   BlockChanges,
   ByteRange,
+  BlockSpool,
   CommitEntry,
   EnrollmentEntry,
   EnrollmentStore,
@@ -117,6 +120,7 @@ export type {
   JobQueue,
   JobWish,
   LoggedEvent,
+  OpenSpool,
   RecordBatch,
   RecordChanges,
   RecordEntry,

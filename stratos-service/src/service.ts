@@ -9,6 +9,7 @@ import { createAuthenticator } from './auth/create-authenticator.ts'
 import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
+import { composeImporting } from './composition/importing.ts'
 import { composeReading } from './composition/reading.ts'
 import type { Config } from './config/config.ts'
 import { loadOrCreateSecret } from './config/secrets.ts'
@@ -21,6 +22,7 @@ import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
 import { PrepareWrites } from './operations/prepare-writes.ts'
+import { VisibleReferences } from './operations/visible-references.ts'
 import { WriteRecords } from './operations/write-records.ts'
 import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
 import { EnrollmentRecords } from './pds/enrollment-record.ts'
@@ -118,12 +120,27 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     serviceBoundaries: service.boundaries,
     extraCollections: config.access.extraCollections,
   }
+  const references = new VisibleReferences({ actors, serviceBoundaries: service.boundaries })
+  const lock = new KeyedLock()
+  const stubSettings = config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections }
   const writes = new WriteRecords({
     actors,
-    prepare: new PrepareWrites({ actors, policy: recordPolicy, nowMs, clockId: randomInt(1024) }),
+    prepare: new PrepareWrites({ references, policy: recordPolicy, nowMs, clockId: randomInt(1024) }),
     rate: storage.writeRateLimiter(config.writeRate),
-    lock: new KeyedLock(),
-    stubs: config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections },
+    lock,
+    stubs: stubSettings,
+    nowMs,
+  })
+  const imports = composeImporting({
+    actors,
+    policy: recordPolicy,
+    references,
+    lock,
+    stubs: stubSettings,
+    dataDir: config.storage.dataDir,
+    maxBytes: config.imports.maxBytes,
+    documents,
+    fetch,
     nowMs,
   })
   const reading = composeReading({
@@ -157,6 +174,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   addRoutes(methods, {
     writes,
     ...reading,
+    imports,
     enrollments,
     administration,
     jobs,

@@ -157,7 +157,7 @@ function textsOf(cids: readonly (Cid | null)[]): Set<string> {
   return new Set(cids.filter((cid) => cid !== null).map((cid) => cid.toString()))
 }
 
-async function signCommit(
+export async function signCommit(
   content: { did: Did; rev: Tid; data: Cid },
   keypair: Keypair,
 ): Promise<{ cid: Cid; bytes: Uint8Array }> {

@@ -119,6 +119,7 @@ export function buildConfig(env: Env) {
       cooldownMs: env.STRATOS_WRITE_RATE_COOLDOWN_MS,
       cooldownJitterMs: env.STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS,
     },
+    imports: { maxBytes: env.STRATOS_IMPORT_MAX_BYTES },
     stubs: env.STRATOS_STUBS,
   } as const
 }

@@ -232,6 +232,13 @@ export const ENV_TABLE = {
     'Random addition to that pause',
   ),
 
+  STRATOS_IMPORT_MAX_BYTES: optional(
+    integer(1_024, 4_294_967_296),
+    268_435_456,
+    'Limits',
+    'Largest export that a user may import, in bytes',
+  ),
+
   STRATOS_STUBS: optional(
     oneOf('full', 'off'),
     'full',

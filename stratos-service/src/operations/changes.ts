@@ -1,7 +1,5 @@
 import {
-  blobsOf,
   formatAtUri,
-  linksOf,
   StratosError,
   type Did,
   type RecordChanges,
@@ -12,6 +10,7 @@ import {
 import type { RepoWrite } from 'stratos-core/repo'
 import type { CommitOp } from './commit-event.ts'
 import type { PreparedWrite } from './prepare-writes.ts'
+import { recordEntryOf } from './record-entry.ts'
 import type { WriteResult } from './writes.ts'
 
 /** A write that changes something. */
@@ -85,15 +84,7 @@ export function recordChangesOf(changes: readonly Change[], rev: Tid): RecordCha
       deleted.push({ collection, rkey })
       continue
     }
-    const entry = {
-      collection,
-      rkey,
-      rev,
-      cid: write.block.cid.toString(),
-      boundaries: write.boundaries,
-      blobs: blobsOf(write.record).map(({ cid }) => cid.toString()),
-      links: linksOf(write.record),
-    }
+    const entry = recordEntryOf(write, rev)
     if (repoWrite.action === 'create') created.push(entry)
     else updated.push(entry)
   }

@@ -3,13 +3,9 @@ import {
   checkReferences,
   encodeRecord,
   nextTid,
-  parseAtUri,
   parseRkey,
-  readScopeOf,
   validateRecord,
   StratosError,
-  type Actors,
-  type ActorStores,
   type AtUri,
   type Boundary,
   type Nsid,
@@ -19,7 +15,7 @@ import {
   type Tid,
   type UserViewer,
 } from 'stratos-core'
-import { readIfPresent } from './read-if-present.ts'
+import type { VisibleReferences } from './visible-references.ts'
 import type { Swap, Write, WriteOptions } from './writes.ts'
 
 /** A write that has passed every rule which does not depend on the state of the author's own repo. */
@@ -40,7 +36,7 @@ export type PreparedWrite = {
 
 /** Validates and encodes writes, in order, before anything is locked. */
 export class PrepareWrites {
-  readonly #actors: Pick<Actors, 'read'>
+  readonly #references: VisibleReferences
   readonly #policy: RecordPolicy
   readonly #nowMs: () => number
   /** Keeps instances apart that share a database. */
@@ -48,12 +44,12 @@ export class PrepareWrites {
   #lastTid: Tid | undefined
 
   constructor(options: {
-    actors: Pick<Actors, 'read'>
+    references: VisibleReferences
     policy: RecordPolicy
     nowMs: () => number
     clockId: number
   }) {
-    this.#actors = options.actors
+    this.#references = options.references
     this.#policy = options.policy
     this.#nowMs = options.nowMs
     this.#clockId = options.clockId
@@ -117,11 +113,8 @@ export class PrepareWrites {
   ): Promise<Map<AtUri, readonly Boundary[]>> {
     const visible = new Map<AtUri, readonly Boundary[]>()
     for (const uri of uris) {
-      const { did, collection, rkey } = parseAtUri(uri)
-      const scope = readScopeOf(author, did, this.#policy.serviceBoundaries)
-      const find = (stores: ActorStores) => stores.records.find({ collection, rkey }, scope)
-      const found = await readIfPresent(this.#actors, did, find)
-      if (found !== null) visible.set(uri, found.boundaries)
+      const boundaries = await this.#references.find(author, uri)
+      if (boundaries !== null) visible.set(uri, boundaries)
     }
     return visible
   }

@@ -1,25 +1,28 @@
-import type { Nsid, Rkey } from 'stratos-core'
 import { isDatetimeString } from '@atproto/syntax'
-import type { PreparedWrite } from './prepare-writes.ts'
+import type { JobWish, RecordKey } from 'stratos-core'
+import type { WrittenRecord } from './record-entry.ts'
 
 /** What is to become of the public stub of one record. It carries nothing of the record but its CID and its date. */
 export type StubJob =
   { readonly action: 'put'; readonly cid: string; readonly createdAt: string } | { readonly action: 'delete' }
 
-export function stubJobKey({ collection, rkey }: { collection: Nsid; rkey: Rkey }): string {
-  return `${collection}/${rkey}`
+/** @param written what the record says now; null for a record that is gone */
+export function stubWish(
+  { collection, rkey }: RecordKey,
+  written: Pick<WrittenRecord, 'record' | 'block'> | null,
+  nowMs: number,
+): JobWish {
+  const job: StubJob =
+    written === null
+      ? { action: 'delete' }
+      : { action: 'put', cid: written.block.cid.toString(), createdAt: createdAtOf(written, nowMs) }
+  return { key: `${collection}/${rkey}`, payload: JSON.stringify(job) }
 }
 
-export function stubJobPayload(write: PreparedWrite, nowMs: number): string {
-  if (write.action === 'delete') return JSON.stringify({ action: 'delete' } satisfies StubJob)
-  const { createdAt } = write.record
+function createdAtOf({ record }: Pick<WrittenRecord, 'record'>, nowMs: number): string {
+  const { createdAt } = record
   const dated = typeof createdAt === 'string' && isDatetimeString(createdAt)
-  const job: StubJob = {
-    action: 'put',
-    cid: write.block.cid.toString(),
-    createdAt: dated ? createdAt : new Date(nowMs).toISOString(),
-  }
-  return JSON.stringify(job)
+  return dated ? createdAt : new Date(nowMs).toISOString()
 }
 
 export function parseStubJob(payload: string): StubJob {

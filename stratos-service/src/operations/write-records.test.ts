@@ -8,6 +8,7 @@ import { describeEachDatabase, type Database } from '../../tests/_util/databases
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import { initRepo } from './init-repo.ts'
 import { PrepareWrites } from './prepare-writes.ts'
+import { VisibleReferences } from './visible-references.ts'
 import { WriteRecords } from './write-records.ts'
 import type { WriteOptions } from './writes.ts'
 
@@ -18,9 +19,10 @@ const RATE = { maxWrites: 1_000, windowMs: 1_000, cooldownMs: 0, cooldownJitterM
 function setUp({ storage }: Database) {
   const { actors } = storage
   const policy = { serviceDid: SERVICE, serviceBoundaries: new Set([`${SERVICE}/a`]), extraCollections: [] }
+  const references = new VisibleReferences({ actors, serviceBoundaries: policy.serviceBoundaries })
   const writes = new WriteRecords({
     actors,
-    prepare: new PrepareWrites({ actors, policy, nowMs: Date.now, clockId: 0 }),
+    prepare: new PrepareWrites({ references, policy, nowMs: Date.now, clockId: 0 }),
     rate: storage.writeRateLimiter(RATE),
     lock: new KeyedLock(),
     stubs: null,

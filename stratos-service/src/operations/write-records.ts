@@ -18,7 +18,7 @@ import { changesOf, opsOf, recordChangesOf, resultOf, type Change } from './chan
 import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
 import { RecentRepos, type KnownRepo } from './recent-repos.ts'
-import { stubJobKey, stubJobPayload } from './stub-job.ts'
+import { stubWish } from './stub-job.ts'
 import type { Write, WriteOptions, WriteResult } from './writes.ts'
 
 /** Carries stubs to the PDS; told before and after a commit that queues some. */
@@ -191,7 +191,7 @@ export class WriteRecords {
   #stubJobsOf(changes: readonly Change[], nowMs: number): JobWish[] {
     return changes
       .filter(({ write }) => this.#stubs?.collections.has(write.collection) === true)
-      .map(({ write }) => ({ key: stubJobKey(write), payload: stubJobPayload(write, nowMs) }))
+      .map(({ write }) => stubWish(write, write.action === 'delete' ? null : write, nowMs))
   }
 }
 

@@ -43,6 +43,8 @@ const WIRE: Readonly<Record<ErrorCode, WireError>> = {
   PayloadTooLarge: { status: 413, name: 'PayloadTooLarge' },
   FutureCursor: { status: 400, name: 'FutureCursor' },
   RecordBlocked: { status: 404, name: 'RecordBlocked' },
+  InvalidCar: { status: 400, name: 'InvalidCar' },
+  RepoAlreadyExists: { status: 400, name: 'RepoAlreadyExists' },
 }
 
 /** Status and name of an outcome, for those who answer without the XRPC server. */

@@ -44,6 +44,8 @@ type Answer<M extends Method> = l.InferMethodOutputBody<M> | PreparedJson
 export interface RouteLimits {
   /** Largest JSON body; 64 KiB unless said otherwise. */
   readonly maxJsonBytes?: number
+  /** Largest body of another kind, which the handler gets as a stream; none may be longer than JSON unless said otherwise. */
+  readonly maxStreamBytes?: number
 }
 
 const MAX_JSON_BYTES = 64 * 1024
@@ -86,7 +88,7 @@ export class MethodTable {
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
     const readBody = takesJson ? jsonBody(maxJsonBytes) : null
     const config: LexMethodConfig<M, { credentials: V }> = {
-      opts: { jsonLimit: maxJsonBytes },
+      opts: { jsonLimit: maxJsonBytes, blobLimit: limits.maxStreamBytes ?? maxJsonBytes },
       auth: ({ req, res, params }) =>
         this.#translate(req, res, async () => {
           const request = toAuthRequest(req, res, this.#addressOf(req))

@@ -4,6 +4,7 @@ import type { SessionKeys } from '../auth/session-key.ts'
 import type { Administration } from '../operations/administration.ts'
 import type { DescribeRepo } from '../operations/describe-repo.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
+import type { ImportRepo } from '../operations/import-repo.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { PdsJobs } from '../operations/pds-jobs.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
@@ -31,6 +32,7 @@ import { status } from './zone/stratos/enrollment/status.ts'
 import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
 import { hydrateRecord } from './zone/stratos/repo/hydrateRecord.ts'
 import { hydrateRecords } from './zone/stratos/repo/hydrateRecords.ts'
+import { importRepo } from './zone/stratos/repo/importRepo.ts'
 import { createSession } from './zone/stratos/server/createSession.ts'
 import { deleteSession } from './zone/stratos/server/deleteSession.ts'
 import { listSessions } from './zone/stratos/server/listSessions.ts'
@@ -41,6 +43,7 @@ export interface RouteParts {
   readonly reads: ReadRecords
   readonly describeRepo: DescribeRepo
   readonly hydrate: Hydrate
+  readonly imports: ImportRepo
   readonly enrollments: Enrollments
   readonly administration: Administration
   readonly jobs: PdsJobs
@@ -50,11 +53,14 @@ export interface RouteParts {
 }
 
 const BATCH_BODY = { maxJsonBytes: 2 * 1024 * 1024 }
+/** What no setting exceeds; the operation has the one that counts. */
+const ARCHIVE_BODY = { maxStreamBytes: 4 * 1024 ** 3 }
 const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
 
 /** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
 export function addRoutes(table: MethodTable, parts: RouteParts): void {
-  const { writes, reads, hydrate, enrollments, administration, jobs, sessions, handles, boundaries } = parts
+  const { writes, reads, hydrate, imports, enrollments, administration, jobs, sessions, handles, boundaries } =
+    parts
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)
@@ -79,6 +85,8 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.repo.getRecord, anyViewer, getRecordFor(get, hydrate))
   table.add(zone.stratos.repo.listRecords, anyViewer, list)
   table.add(zone.stratos.repo.describeRepo, anyViewer, describe)
+
+  table.add(zone.stratos.repo.importRepo, enrolledUser, importRepo(imports), ARCHIVE_BODY)
 
   table.add(zone.stratos.repo.hydrateRecord, anyViewer, hydrateRecord(hydrate))
   table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))

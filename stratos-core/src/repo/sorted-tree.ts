@@ -1,0 +1,124 @@
+/**
+ * Building an MST from keys in ascending order, node by node from the bottom left, without reading any: the memory it
+ * takes is that of one path.
+ *
+ * @see https://atproto.com/specs/repository#mst-structure
+ */
+import { hash } from 'node:crypto'
+import { encode } from '@atproto/lex-cbor'
+import type { Cid } from '@atproto/lex-data'
+import { cidOf } from './encode-node.ts'
+import type { CarBlock } from './export-car.ts'
+import { assertNodeSize } from './node-size.ts'
+
+interface Entry {
+  readonly key: string
+  readonly value: Cid
+  /** The subtree between this key and the next one of the node. */
+  tree: Cid | null
+}
+
+/** A node that may still grow. */
+interface OpenNode {
+  left: Cid | null
+  readonly entries: Entry[]
+}
+
+/** Receives nodes that will not change any more, children first. */
+export type NodeSink = (node: CarBlock) => void
+
+/** A tree, as it is built. */
+export class SortedTree {
+  readonly #keep: NodeSink
+  /** By layer. Those that have neither a key nor a subtree are not part of the tree yet. */
+  readonly #open: OpenNode[] = []
+
+  constructor(keep: NodeSink) {
+    this.#keep = keep
+  }
+
+  /**
+   * @param key `collection/rkey`, after every key before it in byte order
+   * @throws {StratosError} `UnbalancedRepo` (see `assertNodeSize`)
+   */
+  add(key: string, value: Cid): void {
+    const layer = layerOf(key)
+    while (this.#open.length <= layer) this.#open.push({ left: null, entries: [] })
+    closeBelow(this.#open, layer, this.#keep)
+    const node = this.#open[layer]
+    if (node === undefined) throw new Error('unreachable')
+    node.entries.push({ key, value, tree: null })
+    assertNodeSize(node.entries.length)
+  }
+
+  /**
+   * The root of the tree as it is now; more keys may follow.
+   *
+   * @param keep receives the nodes that are complete only if none follows
+   */
+  root(keep: NodeSink): Cid {
+    const path = this.#open.map(({ left, entries }) => {
+      const last = entries.at(-1)
+      return { left, entries: last === undefined ? [] : [...entries.slice(0, -1), { ...last }] }
+    })
+    const top = Math.max(0, path.length - 1)
+    closeBelow(path, top, keep)
+    const block = encodeOpenNode(path[top] ?? { left: null, entries: [] })
+    keep(block)
+    return block.cid
+  }
+}
+
+/** The layer of a key: how many pairs of zero bits its SHA-256 begins with. */
+export function layerOf(key: string): number {
+  const digest = hash('sha256', key, 'buffer')
+  let layer = 0
+  for (const byte of digest) {
+    if (byte === 0) {
+      layer += 4
+      continue
+    }
+    return layer + ((Math.clz32(byte) - 24) >> 1)
+  }
+  return layer
+}
+
+/** Ends the nodes below a layer and hangs each under the one above it. */
+function closeBelow(path: OpenNode[], layer: number, keep: NodeSink): void {
+  for (let below = 0; below < layer; below += 1) {
+    const node = path[below]
+    const above = path[below + 1]
+    if (node === undefined || above === undefined || isVoid(node)) continue
+    const block = encodeOpenNode(node)
+    keep(block)
+    path[below] = { left: null, entries: [] }
+    const last = above.entries.at(-1)
+    if (last === undefined) above.left = block.cid
+    else last.tree = block.cid
+  }
+}
+
+function isVoid(node: OpenNode): boolean {
+  return node.left === null && node.entries.length === 0
+}
+
+function encodeOpenNode({ left, entries }: OpenNode): CarBlock {
+  let previous = ''
+  const e = entries.map(({ key, value, tree }) => {
+    const shared = sharedPrefix(previous, key)
+    previous = key
+    // Keys are ASCII.
+    return { p: shared, k: Buffer.from(key.slice(shared), 'latin1'), v: value, t: tree }
+  })
+  const bytes = encode({ l: left, e })
+  return { cid: cidOf(bytes), bytes }
+}
+
+function sharedPrefix(first: string, second: string): number {
+  let length = 0
+  while (length < first.length && first.charCodeAt(length) === second.charCodeAt(length)) length += 1
+  return length
+}
+
+/** The root of a repo without records. */
+export const EMPTY_TREE: Cid = encodeOpenNode({ left: null, entries: [] }).cid

@@ -1,0 +1,85 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Keypair } from '@atproto/crypto'
+import { boundariesOf, encodeRecord, nextTid, type ActorStores, type Did, type RepoHead } from 'stratos-core'
+import { CommitSeries } from 'stratos-core/repo'
+import { encodeCommitEvent } from './commit-event.ts'
+import type { ImportPolicy } from './import-policy.ts'
+import { recordEntryOf, type WrittenRecord } from './record-entry.ts'
+import type { ArchivedRecord, RepoArchive } from './repo-archive.ts'
+import { stubWish } from './stub-job.ts'
+import type { StubSettings } from './write-records.ts'
+
+/** As many as one request may write; an event names no more. */
+const RECORDS_PER_COMMIT = 200
+
+/** Writes records that were accepted into an empty repo, by commits of some of them each; within one transaction. */
+export async function storeArchive(import_: {
+  did: Did
+  empty: RepoHead
+  archive: RepoArchive
+  rules: ImportPolicy
+  /** At least one, in the order of their keys. */
+  records: Generator<ArchivedRecord, void, undefined>
+  keypair: Keypair
+  stores: ActorStores
+  stubs: StubSettings | null
+  nowMs: number
+}): Promise<void> {
+  const { did, empty, archive, rules, records, keypair, stores, stubs, nowMs } = import_
+  const series = new CommitSeries({ did, empty, keypair })
+  let head = empty
+  for (const { items, last } of pages(records, RECORDS_PER_COMMIT)) {
+    const written = await Promise.all(items.map((record) => readAccepted(record, archive, rules)))
+    for (const { collection, rkey, block } of written) series.add(`${collection}/${rkey}`, block)
+    const commit = await series.commit(nextTid(head.rev, nowMs), last)
+    const { rev } = commit
+    const ops = written.map(({ collection, rkey, block }) => ({
+      action: 'create' as const,
+      path: `${collection}/${rkey}`,
+      cid: block.cid,
+    }))
+    const stubbed = written.filter(({ collection }) => stubs?.collections.has(collection))
+    await Promise.all([
+      stores.records.apply({
+        created: written.map((record) => recordEntryOf(record, rev)),
+        updated: [],
+        deleted: [],
+      }),
+      stores.repo.applyCommit(head, commit, {
+        added: commit.newBlocks,
+        removed: commit.removedCids,
+        removedRecords: [],
+      }),
+      stores.stubs.put(
+        stubbed.map((record) => stubWish(record, record, nowMs)),
+        nowMs,
+      ),
+      stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs),
+    ])
+    head = commit
+    await setImmediate()
+  }
+}
+
+async function readAccepted(
+  { collection, rkey, value }: ArchivedRecord,
+  archive: RepoArchive,
+  rules: ImportPolicy,
+): Promise<WrittenRecord> {
+  const original = archive.getRecord(value)
+  const record = rules.translate(original)
+  const block = record === original ? archive.getBlock(value) : await encodeRecord(record)
+  return { collection, rkey, record, block, boundaries: boundariesOf(record) }
+}
+
+function* pages<T>(items: Iterator<T>, size: number): Generator<{ items: T[]; last: boolean }> {
+  let page: T[] = []
+  for (let next = items.next(); next.done !== true; next = items.next()) {
+    if (page.length === size) {
+      yield { items: page, last: false }
+      page = []
+    }
+    page.push(next.value)
+  }
+  yield { items: page, last: true }
+}

@@ -1,0 +1,105 @@
+import { hash, randomUUID } from 'node:crypto'
+import { readSync } from 'node:fs'
+import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StratosError, type BlockSpool, type CarFrame, type Cid } from 'stratos-core'
+import { DigestIndex } from './digest-index.ts'
+
+const WRITE_BYTES = 1024 * 1024
+const WINDOW_BYTES = 256 * 1024
+/** SHA-256 of the block and its length. */
+const PREFIX_BYTES = 36
+
+/** Opens a spool of blocks in a file below `directory` which has no name, and so ends with the process. */
+export async function openBlockFile(directory: string): Promise<BlockSpool> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const path = join(directory, randomUUID())
+  const file = await open(path, 'wx+', 0o600)
+  await unlink(path)
+  return new BlockFile(file)
+}
+
+class BlockFile implements BlockSpool {
+  readonly #file: FileHandle
+  readonly #index = new DigestIndex()
+  #unwritten: Uint8Array[] = []
+  #unwrittenBytes = 0
+  #length = 0
+  readonly #window: Window
+
+  constructor(file: FileHandle) {
+    this.#file = file
+    this.#window = new Window(file.fd)
+  }
+
+  async put(blocks: readonly CarFrame[]): Promise<void> {
+    for (const { cid, bytes } of blocks) {
+      const digest = hash('sha256', bytes, 'buffer')
+      if (!digest.equals(cid.multihash.digest)) {
+        throw new StratosError('InvalidCar', `a block is not what its CID ${cid.toString()} names`)
+      }
+      if (!this.#index.add(digest, this.#length)) continue
+      const prefix = Buffer.alloc(PREFIX_BYTES)
+      digest.copy(prefix)
+      prefix.writeUInt32BE(bytes.length, digest.length)
+      // The input is written before the next of it is asked for, or copied.
+      this.#unwritten.push(prefix, Buffer.from(bytes))
+      this.#unwrittenBytes += prefix.length + bytes.length
+      this.#length += prefix.length + bytes.length
+    }
+    if (this.#unwrittenBytes >= WRITE_BYTES) await this.seal()
+  }
+
+  async seal(): Promise<void> {
+    if (this.#unwrittenBytes === 0) return
+    const parts = this.#unwritten
+    this.#unwritten = []
+    this.#unwrittenBytes = 0
+    await this.#file.writev(parts)
+  }
+
+  find({ multihash: { digest } }: Cid): Uint8Array | null {
+    const place = this.#index.find(digest)
+    if (place === null) return null
+    const prefix = this.#window.read(place, PREFIX_BYTES)
+    if (!prefix.subarray(0, digest.length).equals(digest)) return null
+    return this.#window.read(place + PREFIX_BYTES, prefix.readUInt32BE(digest.length))
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+}
+
+/**
+ * Reads a file that does not change, ahead of what was asked for: blocks that belong together are mostly beside each other.
+ * It was just written, so that the bytes are in memory and reading does not wait for a disk.
+ */
+class Window {
+  readonly #fd: number
+  readonly #bytes = Buffer.alloc(WINDOW_BYTES)
+  #start = 0
+  #end = 0
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** @returns a copy */
+  read(position: number, length: number): Buffer {
+    if (length > WINDOW_BYTES) return this.#readBeyond(position, length)
+    if (position < this.#start || position + length > this.#end) {
+      this.#start = position
+      this.#end = position + readSync(this.#fd, this.#bytes, 0, WINDOW_BYTES, position)
+    }
+    const from = position - this.#start
+    return Buffer.from(this.#bytes.subarray(from, from + length))
+  }
+
+  #readBeyond(position: number, length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    let done = 0
+    while (done < length) done += readSync(this.#fd, bytes, done, length - done, position + done)
+    return bytes
+  }
+}
