@@ -59,8 +59,18 @@ const RECORD_BODY = { maxJsonBytes: 256 * 1024 }
 
 /** THE table: each method, who may call it, and what answers. Its snapshot is reviewed with every change. */
 export function addRoutes(table: MethodTable, parts: RouteParts): void {
-  const { writes, reads, hydrate, imports, enrollments, administration, jobs, sessions, handles, boundaries } =
-    parts
+  const {
+    writes,
+    reads,
+    hydrate,
+    imports,
+    enrollments,
+    administration,
+    jobs,
+    sessions,
+    handles,
+    boundaries,
+  } = parts
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)

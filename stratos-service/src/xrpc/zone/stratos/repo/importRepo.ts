@@ -1,4 +1,3 @@
-import { asAtUriString } from '@atproto/syntax'
 import { parseDid, type UserViewer } from 'stratos-core'
 import type { zone } from 'stratos-core/lexicons'
 import type { ImportRepo } from '../../../../operations/import-repo.ts'
