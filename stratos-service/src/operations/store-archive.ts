@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Keypair } from '@atproto/crypto'
 import { boundariesOf, encodeRecord, nextTid, type ActorStores, type Did, type RepoHead } from 'stratos-core'
 import { CommitSeries } from 'stratos-core/repo'
-import { encodeCommitEvent } from './commit-event.ts'
+import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { ImportPolicy } from './import-policy.ts'
 import { recordEntryOf, type WrittenRecord } from './record-entry.ts'
 import type { ArchivedRecord, RepoArchive } from './repo-archive.ts'
@@ -33,10 +33,13 @@ export async function storeArchive(import_: {
     for (const { collection, rkey, block } of written) series.add(`${collection}/${rkey}`, block)
     const commit = await series.commit(nextTid(head.rev, nowMs), last)
     const { rev } = commit
-    const ops = written.map(({ collection, rkey, block }) => ({
+    const ops = written.map(({ collection, rkey, block, boundaries }) => ({
       action: 'create' as const,
       path: `${collection}/${rkey}`,
       cid: block.cid,
+      bytes: block.bytes.byteLength,
+      boundaries,
+      formerBoundaries: [],
     }))
     const stubbed = written.filter(({ collection }) => stubs?.collections.has(collection))
     await Promise.all([
@@ -54,7 +57,7 @@ export async function storeArchive(import_: {
         stubbed.map((record) => stubWish(record, record, nowMs)),
         nowMs,
       ),
-      stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs),
+      stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs, indexOfCommit(ops)),
     ])
     head = commit
     await setImmediate()
