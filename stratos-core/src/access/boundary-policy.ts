@@ -18,7 +18,8 @@ export interface BoundaryAuthority {
  * Decides whether `viewer` may see a record kept by `owner` behind `boundaries`.
  *
  * The owner sees everything of theirs. Everybody else needs a boundary of the record that the service still has: an
- * enrolled user one that they hold, an allow-listed service any. A record without a boundary is for its owner alone.
+ * enrolled user one that they hold, an allow-listed service any. A record without a boundary is for its owner alone, and
+ * not for a service that asks in the owner's name.
  *
  * A denial must reach the client as "not found", with the same work done.
  *
@@ -33,19 +34,21 @@ export function mayRead(
 ): Decision {
   if (viewer.kind === 'anonymous') return deny('not-signed-in')
   if (viewer.kind === 'operator') return deny('not-a-reader')
-  if (viewer.kind === 'user' && viewer.did === owner) return ALLOW
-  if (viewer.kind === 'user' && !viewer.enrolled) return deny('not-enrolled')
+  const isOwner = viewer.kind === 'user' && viewer.did === owner
+  if (isOwner && viewer.throughService === undefined) return ALLOW
+  if (viewer.kind === 'user' && !isOwner && !viewer.enrolled) return deny('not-enrolled')
 
   const inForce = boundaries.filter((boundary) => serviceBoundaries.has(boundary))
   if (inForce.length === 0) return deny('no-boundary')
-  if (viewer.kind === 'service') return ALLOW
+  if (isOwner || viewer.kind === 'service') return ALLOW
   return inForce.some((boundary) => viewer.boundaries.has(boundary)) ? ALLOW : deny('no-shared-boundary')
 }
 
 /** Decides whether `viewer` may write to the repo of `owner`: only enrolled people may, and only to their own. */
 export function mayWrite(viewer: Viewer, owner: Did): Decision {
   if (viewer.kind === 'anonymous') return deny('not-signed-in')
-  if (viewer.kind !== 'user' || viewer.did !== owner) return deny('not-owner')
+  const isOwner = viewer.kind === 'user' && viewer.did === owner && viewer.throughService === undefined
+  if (!isOwner) return deny('not-owner')
   return viewer.enrolled ? ALLOW : deny('not-enrolled')
 }
 

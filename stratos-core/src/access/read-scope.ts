@@ -19,8 +19,9 @@ export const FULL_SCOPE: ReadScope = { kind: 'all' }
  * @param serviceBoundaries all boundaries of this service's configuration, fully qualified
  */
 export function readScopeOf(viewer: Viewer, owner: Did, serviceBoundaries: ReadonlySet<string>): ReadScope {
-  if (viewer.kind === 'user' && viewer.did === owner) return FULL_SCOPE
-  if (viewer.kind === 'service') return { kind: 'boundaries', boundaries: [...serviceBoundaries] }
+  const isOwner = viewer.kind === 'user' && viewer.did === owner
+  if (isOwner && viewer.throughService === undefined) return FULL_SCOPE
+  if (isOwner || viewer.kind === 'service') return { kind: 'boundaries', boundaries: [...serviceBoundaries] }
   if (viewer.kind !== 'user' || !viewer.enrolled) return { kind: 'boundaries', boundaries: [] }
   // A boundary the operator has retired opens nothing, even where rows still grant it.
   return {

@@ -15,6 +15,8 @@ export interface UserViewer {
   readonly enrolled: boolean
   /** Boundaries the enrollment grants, fully qualified; empty without one. */
   readonly boundaries: ReadonlySet<string>
+  /** Set where an allow-listed service asks in their name: it then sees nothing that it could not see itself. */
+  readonly throughService?: true
   /** Set where the credential permits less than the person may do. */
   readonly grant?: WriteGrant
 }

@@ -40,7 +40,12 @@ export class Hydrate {
     }
   }
 
-  /** @throws {StratosError} `Forbidden` unless the caller is an allow-listed service */
+  /**
+   * Whom a service asks for. Of the records of `onBehalfOf` itself, the service is shown those that it may see without a
+   * viewer, and none that are for their owner alone.
+   *
+   * @throws {StratosError} `Forbidden` unless the caller is an allow-listed service
+   */
   async viewerFor(caller: Viewer, onBehalfOf: string): Promise<UserViewer> {
     if (caller.kind !== 'service') {
       throw new StratosError('Forbidden', 'only an allow-listed service may name a viewer')
@@ -50,6 +55,7 @@ export class Hydrate {
     return {
       kind: 'user',
       did,
+      throughService: true,
       enrolled: membership !== null,
       boundaries: membership?.boundaries ?? new Set(),
     }

@@ -40,6 +40,7 @@ const REWRITE_AFTER_MS = 60_000
 const LAST_REWRITES_MS = 2_000
 /** File systems end at 255 bytes; a longer DID is named by its hash, which no DID can be. */
 const MAX_NAME_LENGTH = 200
+const HASH_PREFIX = 'sha256-'
 
 /** An open actor: its database and, once somebody signed, its key. */
 interface ActorHandle {
@@ -159,9 +160,10 @@ export class SqliteActors implements Actors {
     for (const shard of await readdir(this.#root).catch(ignoreMissing)) {
       for (const name of await readdir(join(this.#root, shard))) {
         if (this.#closed) return
-        const did = parseDid(name)
-        const log = await stat(join(this.#directory(did), `${FILE}-wal`)).catch(ignoreMissing)
-        if ('size' in log && log.size > 0) await this.#rewrite(did)
+        const log = await stat(join(this.#root, shard, name, `${FILE}-wal`)).catch(ignoreMissing)
+        if (!('size' in log) || log.size === 0) continue
+        const did = await this.#didOf(name)
+        if (did !== null) await this.#rewrite(did)
       }
     }
   }
@@ -217,9 +219,24 @@ export class SqliteActors implements Actors {
   }
 
   #directory(did: Did): string {
-    const digest = hash('sha256', did)
-    return join(this.#root, digest.slice(0, 2), did.length <= MAX_NAME_LENGTH ? did : `sha256-${digest}`)
+    return join(this.#root, hash('sha256', did).slice(0, 2), directoryName(did))
   }
+
+  /** Whose directory this is; null if it is nobody's any more. */
+  async #didOf(name: string): Promise<Did | null> {
+    if (!name.startsWith(HASH_PREFIX)) return parseDid(name)
+    const rows = await this.#service
+      .selectFrom('actor')
+      .select('did')
+      .where((eb) => eb(eb.fn<number>('length', ['did']), '>', MAX_NAME_LENGTH))
+      .execute()
+    const found = rows.find(({ did }) => directoryName(did) === name)
+    return found === undefined ? null : parseDid(found.did)
+  }
+}
+
+function directoryName(did: string): string {
+  return did.length <= MAX_NAME_LENGTH ? did : HASH_PREFIX + hash('sha256', did)
 }
 
 function ignoreMissing(err: unknown): [] {

@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql, type Kysely } from 'kysely'
+import { parseDid } from 'stratos-core'
 import { newActor } from 'stratos-core/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openStorage } from './open-storage.ts'
@@ -113,6 +114,24 @@ describe('a transaction', () => {
 })
 
 describe('a data directory', () => {
+  it('holds actors whose DIDs are longer than a name may be, and tidies up after them', async () => {
+    const settings = { backend: 'sqlite', dataDir: directory, openActors: 10 } as const
+    const did = parseDid(`did:web:${'a'.repeat(1_900)}.example`)
+    const first = await openStorage(settings, Date.now)
+    await first.actors.create(did)
+    expect(await first.actors.read(did, ({ repo }) => repo.findHead())).toBeNull()
+    const shard = join(directory, 'actors', readdirSync(join(directory, 'actors'))[0] ?? '')
+    const [name = ''] = readdirSync(shard)
+    expect(name).toMatch(/^sha256-[0-9a-f]{64}$/)
+    await first.close()
+    writeFileSync(join(shard, name, 'stratos.sqlite-wal'), 'left by a crash')
+    const second = await openStorage(settings, Date.now)
+    expect(await second.actors.exists(did)).toBe(true)
+    await second.actors.destroy(did)
+    expect(readdirSync(shard)).toEqual([])
+    await second.close()
+  })
+
   const settings = (openActors: number) => ({ backend: 'sqlite' as const, dataDir: directory, openActors })
 
   it('belongs to one process at a time, and to its owner alone', async () => {
