@@ -89,7 +89,6 @@ const MAX_KEPT_PARAMETERS = 200
 class SqliteConnection implements TransactionalConnection {
   readonly #db: Database.Database
   readonly #maxStatements: number
-  /** In order of last use. */
   readonly #statements = new Map<string, Database.Statement>()
 
   constructor(db: Database.Database, maxStatements: number) {
@@ -129,19 +128,12 @@ class SqliteConnection implements TransactionalConnection {
 
   #keptStatement(sql: string): Database.Statement {
     const known = this.#statements.get(sql)
-    if (known !== undefined) {
-      this.#statements.delete(sql)
-      this.#statements.set(sql, known)
-      return known
-    }
+    if (known !== undefined) return known
     const statement = this.#db.prepare(sql)
+    // The oldest goes, be it in use or not: keeping order by use would cost more than preparing one now and then.
+    const [oldest] = this.#statements.keys()
+    if (this.#statements.size >= this.#maxStatements && oldest !== undefined) this.#statements.delete(oldest)
     this.#statements.set(sql, statement)
-    if (this.#statements.size > this.#maxStatements) {
-      for (const oldest of this.#statements.keys()) {
-        this.#statements.delete(oldest)
-        break
-      }
-    }
     return statement
   }
 }
