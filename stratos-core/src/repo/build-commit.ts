@@ -5,14 +5,13 @@
 import type { Keypair } from '@atproto/crypto'
 import { encode } from '@atproto/lex-cbor'
 import type { Cid } from '@atproto/lex-data'
-import { MST } from '@atproto/repo'
 import { StratosError } from '../errors.ts'
 import type { Did, Nsid, Rkey, Tid } from '../ids.ts'
 import type { RecordBlock } from '../record/record-block.ts'
 import type { RepoHead } from '../storage/repo-store.ts'
+import type { BlockSource } from './block-source.ts'
 import { cidOf } from './encode-node.ts'
-import { type BlockSource, NodeStore } from './node-store.ts'
-import { diffTrees, RepoTree } from './repo-tree.ts'
+import { RepoTree } from './repo-tree.ts'
 
 export type RepoWrite =
   | {
@@ -59,15 +58,12 @@ export async function buildInitialCommit(repo: {
   keypair: Keypair
 }): Promise<BuiltCommit> {
   const nowhere: BlockSource = { findBlock: async () => null }
-  const empty = await MST.create(new NodeStore(nowhere))
-  const { cid: data, bytes } = await empty.serialize()
-  const commit = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
-  const newBlocks = new Map([
-    [data.toString(), bytes],
-    [commit.cid.toString(), commit.bytes],
-  ])
-  const nothing = { removedCids: [], removedRecordCids: [], ops: [], tree: RepoTree.load(data, nowhere) }
-  return { cid: commit.cid, rev: repo.rev, data, prev: null, since: null, newBlocks, ...nothing }
+  const tree = RepoTree.empty(nowhere)
+  const { root: data, added } = tree.changeFrom(tree)
+  const { cid, bytes } = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
+  const newBlocks = added.set(cid.toString(), bytes)
+  const nothing = { removedCids: [], removedRecordCids: [], ops: [], tree }
+  return { cid, rev: repo.rev, data, prev: null, since: null, newBlocks, ...nothing }
 }
 
 /**
@@ -90,10 +86,10 @@ export async function buildCommit(repo: {
 }): Promise<BuiltCommit> {
   const { did, previous, rev, writes } = repo
   if (writes.length === 0) throw new StratosError('InvalidRequest', 'a commit needs at least one write')
-  const known = repo.tree?.mst.pointer.equals(previous.data) === true ? repo.tree : undefined
+  const known = repo.tree?.root?.equals(previous.data) === true ? repo.tree : undefined
   const before = known?.readFrom(repo.blocks) ?? RepoTree.load(previous.data, repo.blocks)
-  const { mst, ops } = await applyWrites(before.mst, writes)
-  const { root: data, added, removed } = diffTrees(before.mst, mst)
+  const { tree, ops } = await applyWrites(before, writes)
+  const { root: data, added, removed } = tree.changeFrom(before)
   const commit = await signCommit({ did, rev, data }, repo.keypair)
   const records = recordChanges(writes, ops)
   return {
@@ -106,17 +102,20 @@ export async function buildCommit(repo: {
     removedCids: [...removed, previous.cid.toString()],
     removedRecordCids: records.removed,
     ops,
-    tree: before.next(mst),
+    tree,
   }
 }
 
-async function applyWrites(start: MST, writes: readonly RepoWrite[]): Promise<{ mst: MST; ops: CommitOp[] }> {
+async function applyWrites(
+  start: RepoTree,
+  writes: readonly RepoWrite[],
+): Promise<{ tree: RepoTree; ops: CommitOp[] }> {
   const ops: CommitOp[] = []
-  let mst = start
+  let tree = start
   for (const write of writes) {
     const { action, collection, rkey } = write
     const key = `${collection}/${rkey}`
-    const prev = await mst.get(key)
+    const prev = await tree.find(key)
     if (action === 'create' && prev !== null) {
       throw new StratosError('RecordAlreadyExists', `there is already a record ${key}`)
     }
@@ -124,11 +123,11 @@ async function applyWrites(start: MST, writes: readonly RepoWrite[]): Promise<{ 
       throw new StratosError('RecordNotFound', `there is no record ${key}`)
     }
     const cid = action === 'delete' ? null : write.block.cid
-    if (cid === null) mst = await mst.delete(key)
-    else mst = prev === null ? await mst.add(key, cid) : await mst.update(key, cid)
+    if (cid === null) tree = await tree.remove(key)
+    else tree = prev === null ? await tree.insert(key, cid) : await tree.replace(key, cid)
     ops.push({ action, collection, rkey, cid, prev })
   }
-  return { mst, ops }
+  return { tree, ops }
 }
 
 /** The net effect on records: of several writes to one key, only the first `prev` and the last `cid` count. */

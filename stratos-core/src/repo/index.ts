@@ -14,7 +14,7 @@ export {
   type CommitOp,
   type RepoWrite,
 } from './build-commit.ts'
-export type { BlockSource } from './node-store.ts'
+export type { BlockSource } from './block-source.ts'
 export { assertNodeSize, MAX_NODE_RECORDS } from './node-size.ts'
 export { RepoTree } from './repo-tree.ts'
 export { collectRepoBlocks, writeCar, type CarBlock } from './export-car.ts'

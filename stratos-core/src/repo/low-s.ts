@@ -18,10 +18,15 @@ export function isLowS(signature: Uint8Array, curve: Curve): boolean {
 
 /** @param signature 64 bytes, `r` and `s`; not changed */
 export function toLowS(signature: Uint8Array, curve: Curve): Uint8Array {
+  const low = Uint8Array.from(signature)
+  // Half of either order begins with these bits: most signatures need no closer look.
+  if ((signature[SCALAR_BYTES] ?? 0) < 0x7f) return low
   const s = readS(signature)
-  if (s <= curve.order / 2n) return Uint8Array.from(signature)
-  const low = (curve.order - s).toString(16).padStart(2 * SCALAR_BYTES, '0')
-  return Uint8Array.from([...signature.subarray(0, SCALAR_BYTES), ...Buffer.from(low, 'hex')])
+  if (s > curve.order / 2n) {
+    const hex = (curve.order - s).toString(16).padStart(2 * SCALAR_BYTES, '0')
+    low.set(Buffer.from(hex, 'hex'), SCALAR_BYTES)
+  }
+  return low
 }
 
 function readS(signature: Uint8Array): bigint {

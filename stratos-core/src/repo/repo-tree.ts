@@ -1,42 +1,92 @@
 import type { Cid } from '@atproto/lex-data'
-import { MST } from '@atproto/repo'
+import type { BlockSource } from './block-source.ts'
+import { emptyTree, find, insert, remove, replace } from './edit-tree.ts'
 import { cidOf, encodeNode } from './encode-node.ts'
-import { type BlockSource, NodeStore } from './node-store.ts'
 import { assertNodeSize } from './node-size.ts'
+import { Subtree } from './subtree.ts'
+
+const MAX_KEY_LENGTH = 1_024
+/** As in the repository specification. The tree is ordered by bytes, which these characters are as well as code units. */
+const KEY = /^[a-zA-Z0-9_~\-:.]+\/[a-zA-Z0-9_~\-:.]+$/
 
 /**
  * The MST of one version of a repo, with those of its nodes in memory that were looked at. Keeping it from one commit to
- * the next saves reading and decoding the path to where most records go. Immutable but for nodes being loaded.
+ * the next saves reading and decoding the path to where most records go. Keys are `collection/rkey`.
+ *
+ * Immutable, but for nodes being loaded and new ones being encoded.
+ *
+ * @see https://atproto.com/specs/repository#mst-structure
  */
 export class RepoTree {
-  readonly mst: MST
-  readonly #store: NodeStore
+  readonly #root: Subtree
+  /** The same for all versions: a tree that is kept outlives the transaction that it was read in. */
+  readonly #from: { source: BlockSource }
 
-  private constructor(mst: MST, store: NodeStore) {
-    this.mst = mst
-    this.#store = store
+  private constructor(root: Subtree, from: { source: BlockSource }) {
+    this.#root = root
+    this.#from = from
   }
 
-  /** @param root CID of the MST's root node; nothing is read yet */
+  /** @param root CID of the root node; nothing is read yet */
   static load(root: Cid, source: BlockSource): RepoTree {
-    const store = new NodeStore(source)
-    return new RepoTree(MST.load(store, root), store)
+    return new RepoTree(Subtree.stored(root), { source })
+  }
+
+  /** The tree of a repo without records. */
+  static empty(source: BlockSource): RepoTree {
+    return new RepoTree(emptyTree(), { source })
+  }
+
+  /** CID of the root node; null while some of the tree is not encoded. */
+  get root(): Cid | null {
+    return this.#root.cid
   }
 
   /** The same tree, reading what is not in memory from `source` from now on. */
   readFrom(source: BlockSource): RepoTree {
-    this.#store.readFrom(source)
+    this.#from.source = source
     return this
   }
 
-  /** @param key `collection/rkey` @returns CID of the record, or null */
+  /** @returns CID of the record, or null if there is none */
   async find(key: string): Promise<Cid | null> {
-    return this.mst.get(key)
+    return find(this.#root, key, this.#from.source)
   }
 
-  /** A later version of this tree. */
-  next(mst: MST): RepoTree {
-    return new RepoTree(mst, this.#store)
+  /** @param key that is not there */
+  async insert(key: string, value: Cid): Promise<RepoTree> {
+    if (key.length > MAX_KEY_LENGTH || !KEY.test(key)) throw new Error('this cannot be the key of a record')
+    return this.#next(await insert(this.#root, key, value, this.#from.source))
+  }
+
+  /** @param key that is there */
+  async replace(key: string, value: Cid): Promise<RepoTree> {
+    return this.#next(await replace(this.#root, key, value, this.#from.source))
+  }
+
+  /** @param key that is there */
+  async remove(key: string): Promise<RepoTree> {
+    return this.#next(await remove(this.#root, key, this.#from.source))
+  }
+
+  /**
+   * Encodes what is new in this tree and names what only `before` has. Looks at the changed paths alone: below a node that
+   * has not changed nothing has.
+   *
+   * @param before of which this tree was made
+   * @throws {StratosError} `UnbalancedRepo` if a new node is too large
+   */
+  changeFrom(before: RepoTree): TreeChange {
+    const added = new Map<string, Uint8Array>()
+    const kept = new Set<string>()
+    const root = encode(this.#root, added, kept)
+    const removed: string[] = []
+    collect(before.#root, added, kept, removed)
+    return { root, added, removed }
+  }
+
+  #next(root: Subtree): RepoTree {
+    return new RepoTree(root, this.#from)
   }
 }
 
@@ -49,39 +99,30 @@ export interface TreeChange {
   readonly removed: string[]
 }
 
-/**
- * Encodes what is new in `after` and names what only `before` has. Looks at the changed paths alone: below a node that has
- * not changed nothing has.
- *
- * @throws {StratosError} `UnbalancedRepo` if a new node is too large
- */
-export function diffTrees(before: MST, after: MST): TreeChange {
-  const added = new Map<string, Uint8Array>()
-  const kept = new Set<string>()
-  const encode = (node: MST): void => {
-    if (!node.outdatedPointer) {
-      kept.add(node.pointer.toString())
-      return
-    }
-    const entries = node.entries ?? []
-    assertNodeSize(entries.filter((entry) => entry.isLeaf()).length)
-    for (const entry of entries) if (entry.isTree()) encode(entry)
-    const bytes = encodeNode(entries)
-    const cid = cidOf(bytes)
-    node.pointer = cid
-    node.outdatedPointer = false
-    added.set(cid.toString(), bytes)
+function encode(tree: Subtree, added: Map<string, Uint8Array>, kept: Set<string>): Cid {
+  if (tree.cid !== null) {
+    kept.add(tree.cid.toString())
+    return tree.cid
   }
-  encode(after)
+  const { node } = tree
+  if (node === null) throw new Error('a subtree is neither stored nor in memory')
+  assertNodeSize(node.keys.length)
+  for (const child of node.children) if (child !== null) encode(child, added, kept)
+  const bytes = encodeNode(node)
+  tree.cid = cidOf(bytes)
+  added.set(tree.cid.toString(), bytes)
+  return tree.cid
+}
 
-  const removed: string[] = []
-  const collect = (node: MST): void => {
-    const cid = node.pointer.toString()
-    if (kept.has(cid)) return
-    if (!added.has(cid)) removed.push(cid)
-    // What was never loaded was not changed either, and so is among the kept.
-    for (const entry of node.entries ?? []) if (entry.isTree()) collect(entry)
-  }
-  collect(before)
-  return { root: after.pointer, added, removed }
+function collect(
+  tree: Subtree,
+  added: ReadonlyMap<string, Uint8Array>,
+  kept: ReadonlySet<string>,
+  removed: string[],
+): void {
+  const cid = tree.cid?.toString() ?? ''
+  if (kept.has(cid)) return
+  if (!added.has(cid)) removed.push(cid)
+  // What was never loaded was not changed either, and so is among the kept.
+  for (const child of tree.node?.children ?? []) if (child !== null) collect(child, added, kept, removed)
 }
