@@ -15,6 +15,7 @@ const client = {
     { text: 'Enrollment', link: '/client/enrollment' },
     { text: 'Records', link: '/client/records' },
     { text: 'Boundaries', link: '/client/boundaries' },
+    { text: 'Importing', link: '/client/import' },
     { text: 'Troubleshooting', link: '/client/troubleshooting' },
   ],
 }
