@@ -61,9 +61,19 @@ const zones = [
   ),
 
   zone(
-    ['auth', 'xrpc', 'operations', 'oauth', 'stores', 'blobs', 'pds', 'identity', 'limits', 'config'].map(
-      service,
-    ),
+    [
+      'auth',
+      'xrpc',
+      'operations',
+      'oauth',
+      'stores',
+      'blobs',
+      'pds',
+      'identity',
+      'limits',
+      'stream',
+      'config',
+    ].map(service),
     service('composition'),
     'only service.ts puts parts together',
   ),

@@ -60,7 +60,7 @@ function bySection(): Map<string, Variable[]> {
     const required = fallback === undefined
     const example = EXAMPLES[name as EnvName]
     if (required !== (example !== undefined)) throw new Error(`EXAMPLES must name ${name} if it is required`)
-    return { name, section, help, fallback: required ? null : String(fallback), example: example ?? '' }
+    return { name, section, help, fallback: required ? null : String(fallback ?? ''), example: example ?? '' }
   })
   return Map.groupBy(variables, ({ section }) => section)
 }

@@ -1,4 +1,5 @@
 export { ERROR_CODES, RateLimitedError, StratosError, type ErrorCode } from './errors.ts'
+export { decideRead, explainRead, type EvaluatedRule, type ReadCase } from './access/read-rules.ts'
 export {
   formatAtUri,
   nextTid,

@@ -35,7 +35,8 @@ export function createHttpApp(options: HttpOptions): Express {
   app.get('/robots.txt', (_req, res) => {
     res.type('text/plain').send('User-agent: *\nDisallow: /\n')
   })
-  app.get(['/health', '/ready'], health(options))
+  app.get('/health', health(options, 200))
+  app.get('/ready', health(options, 503))
   app.get('/.well-known/did.json', (_req, res) => {
     res.json(options.didDocument)
   })
@@ -50,11 +51,12 @@ export function createHttpApp(options: HttpOptions): Express {
   return app
 }
 
-function health({ checkHealth, version }: HttpOptions): RequestHandler {
+/** @param failedStatus a process that is alive need not be restarted because something else failed */
+function health({ checkHealth, version }: HttpOptions, failedStatus: number): RequestHandler {
   return async (_req, res) => {
     const components = await checkHealth()
     const ok = Object.values(components).every((state) => state === 'ok')
-    res.status(ok ? 200 : 503).json({ status: ok ? 'ok' : 'failed', components, version })
+    res.status(ok ? 200 : failedStatus).json({ status: ok ? 'ok' : 'failed', components, version })
   }
 }
 

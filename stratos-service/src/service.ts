@@ -1,18 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import type { Keypair } from '@atproto/crypto'
 import { parseNsid, StratosError, type Did } from 'stratos-core'
-import { createSecp256k1Keypair, importSecp256k1Keypair } from 'stratos-core/repo'
 import { createAuthenticator } from './auth/create-authenticator.ts'
 import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
 import { composeImporting } from './composition/importing.ts'
 import { composeReading } from './composition/reading.ts'
+import { loadServiceKey, reportSecretForms } from './composition/service-key.ts'
 import type { Config } from './config/config.ts'
-import { loadOrCreateSecret } from './config/secrets.ts'
 import { createHttpApp } from './http.ts'
 import { refuseStalledBodies } from './stalled-bodies.ts'
 import { buildDidDocument } from './identity/did-document.ts'
@@ -20,6 +17,7 @@ import { KeyedLock } from './limits/keyed-lock.ts'
 import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
+import { ExplainAccess } from './operations/explain-access.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
 import { PrepareWrites } from './operations/prepare-writes.ts'
 import { VisibleReferences } from './operations/visible-references.ts'
@@ -28,6 +26,7 @@ import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
 import { EnrollmentRecords } from './pds/enrollment-record.ts'
 import { PdsAccounts } from './pds/pds-accounts.ts'
 import { StubWriter } from './pds/stub-writer.ts'
+import { DiskHealth } from './stores/disk-health.ts'
 import { openStorage } from './stores/open-storage.ts'
 import { VERSION } from './version.ts'
 import { addRoutes } from './xrpc/routes.ts'
@@ -46,12 +45,21 @@ export interface RunningService {
   close(): Promise<void>
 }
 
-/** The composition root: builds every part from the configuration and connects them. Nothing else builds anything. */
-export async function startService(config: Config, logger: Logger): Promise<RunningService> {
+/**
+ * The composition root: builds every part from the configuration and connects them. Nothing else builds anything.
+ *
+ * @param options.background false leaves work that waits to others
+ */
+export async function startService(
+  config: Config,
+  logger: Logger,
+  { background = true }: { readonly background?: boolean } = {},
+): Promise<RunningService> {
   const nowMs = Date.now
   const { service } = config
   const storage = await openStorage(config.storage, nowMs, logger)
-  const serviceKey = await loadServiceKey(config.storage.dataDir)
+  reportSecretForms(storage, service.loopback, logger)
+  const { serviceKey, published } = await loadServiceKey(config, storage, logger)
 
   const { documents, handles, issuers, fetchForUsers } = buildOutbound(config, nowMs)
 
@@ -59,7 +67,12 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   const stubCollections = new Set([POST_COLLECTION, ...exactExtras])
   const oauth = await buildOauthClient(config, storage, { fetch: fetchForUsers, stubCollections })
   const pds = new PdsAccounts(oauth.client)
-  const records = new EnrollmentRecords({ pds, serviceUrl: service.publicUrl, serviceKey })
+  const records = new EnrollmentRecords({
+    pds,
+    serviceUrl: service.publicUrl,
+    serviceKey,
+    isPresent: async (key) => (await storage.serviceKeys.list())[0] === key,
+  })
   const { actors, backlog, memberships } = storage
   const publisher = new EnrollmentPublisher({
     queue: storage.enrollmentJobs,
@@ -101,6 +114,12 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       memberships.forget(did)
       void publisher.publish(did)
     },
+  })
+  const explain = new ExplainAccess({
+    actors,
+    enrollments: storage.enrollments,
+    services: config.access.appviews,
+    serviceBoundaries: service.boundaries,
   })
   const jobs = new PdsJobs({
     actors,
@@ -177,16 +196,18 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     imports,
     enrollments,
     administration,
+    explain,
     jobs,
     sessions,
     handles,
     boundaries: service.boundaries,
   })
 
+  const disk = new DiskHealth({ directory: config.storage.dataDir, minFreeBytes: config.minFreeBytes, nowMs })
   const app = createHttpApp({
-    didDocument: buildDidDocument({ ...service, signingKey: serviceKey.did() }),
+    didDocument: buildDidDocument({ ...service, signingKeys: published }),
     clientMetadata: oauth.metadata,
-    checkHealth: async () => ({ db: await storage.check() }),
+    checkHealth: async () => ({ db: await storage.check(), disk: await disk.check() }),
     version: VERSION,
     secure: service.secure,
     oauth: buildOauthRoutes(config, {
@@ -212,8 +233,10 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
   server.maxHeadersCount = 100
   refuseStalledBodies(server, config.limits.bodyIdleMs)
   await listen(server, config.server)
-  await publisher.start()
-  if (config.stubs !== 'off') await stubs.start()
+  if (background) {
+    await publisher.start()
+    if (config.stubs !== 'off') await stubs.start()
+  }
   const { port } = server.address() as AddressInfo
   logger.info({ port, did: service.did, url: service.publicUrl, version: VERSION }, 'listening')
 
@@ -229,11 +252,6 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       await storage.close()
     },
   }
-}
-
-async function loadServiceKey(dataDir: string): Promise<Keypair> {
-  const make = async () => createSecp256k1Keypair().export()
-  return importSecp256k1Keypair(await loadOrCreateSecret(join(dataDir, 'signing_key'), make))
 }
 
 async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

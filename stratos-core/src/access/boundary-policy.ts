@@ -2,6 +2,7 @@ import { type Boundary, parseBoundary } from '../boundary/boundary.ts'
 import { StratosError } from '../errors.ts'
 import type { Did } from '../ids.ts'
 import { ALLOW, type Decision, deny } from './decision.ts'
+import { decideRead } from './read-rules.ts'
 import type { UserViewer, Viewer } from './viewer.ts'
 
 /** Most boundaries on one record (lexicon `zone.stratos.boundary.defs#Domains`). */
@@ -32,16 +33,7 @@ export function mayRead(
   boundaries: readonly string[],
   serviceBoundaries: ReadonlySet<string>,
 ): Decision {
-  if (viewer.kind === 'anonymous') return deny('not-signed-in')
-  if (viewer.kind === 'operator') return deny('not-a-reader')
-  const isOwner = viewer.kind === 'user' && viewer.did === owner
-  if (isOwner && viewer.throughService === undefined) return ALLOW
-  if (viewer.kind === 'user' && !isOwner && !viewer.enrolled) return deny('not-enrolled')
-
-  const inForce = boundaries.filter((boundary) => serviceBoundaries.has(boundary))
-  if (inForce.length === 0) return deny('no-boundary')
-  if (isOwner || viewer.kind === 'service') return ALLOW
-  return inForce.some((boundary) => viewer.boundaries.has(boundary)) ? ALLOW : deny('no-shared-boundary')
+  return decideRead({ viewer, owner, boundaries, serviceBoundaries, takenDown: false })
 }
 
 /** Decides whether `viewer` may write to the repo of `owner`: only enrolled people may, and only to their own. */

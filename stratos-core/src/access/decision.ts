@@ -3,7 +3,13 @@ export type Decision = { readonly allow: true } | { readonly allow: false; reado
 
 /** Why a request was denied. For logs and tests; a denied read must not let its reason out. */
 export type DenyReason =
-  'not-signed-in' | 'not-enrolled' | 'not-owner' | 'not-a-reader' | 'no-boundary' | 'no-shared-boundary'
+  | 'not-signed-in'
+  | 'not-enrolled'
+  | 'not-owner'
+  | 'not-a-reader'
+  | 'taken-down'
+  | 'no-boundary'
+  | 'no-shared-boundary'
 
 export const ALLOW: Decision = { allow: true }
 

@@ -17,7 +17,7 @@ const ENROLLMENT_COLLECTION = parseNsid('zone.stratos.actor.enrollment')
 /** Builds this service as a client of users' authorization servers. */
 export async function buildOauthClient(
   config: Config,
-  storage: Pick<Storage, 'oauthStates' | 'oauthSessions' | 'sharedLock'>,
+  storage: Pick<Storage, 'oauthStates' | 'oauthSessions' | 'sharedLock' | 'clientKey'>,
   parts: { readonly fetch: SafeFetch; readonly stubCollections: ReadonlySet<Nsid> },
 ) {
   const { service, oauth, identity } = config
@@ -25,7 +25,7 @@ export async function buildOauthClient(
     publicUrl: service.publicUrl,
     loopback: service.loopback && !service.secure,
     branding: oauth.branding,
-    key: oauth.isConfidential ? await loadClientKey(config.storage.dataDir) : null,
+    key: oauth.isConfidential ? await loadClientKey(storage.clientKey) : null,
     collections: [ENROLLMENT_COLLECTION, ...parts.stubCollections],
   }
   const client = createOauthClient({

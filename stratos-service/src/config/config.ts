@@ -1,5 +1,7 @@
 import { parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
+import { importSecp256k1Keypair } from 'stratos-core/repo'
 import { ConfigError, type Env } from './env.ts'
+import type { MasterKeys } from './vault.ts'
 import { readPostgres, type PostgresSettings } from './postgres.ts'
 
 export type Config = ReturnType<typeof buildConfig>
@@ -56,6 +58,9 @@ export function buildConfig(env: Env) {
       problems.push(`STRATOS_EXTRA_COLLECTIONS has "${entry}", which is neither an NSID nor ends in ".*"`)
     }
   }
+  if (env.STRATOS_SIGNING_KEY_HEX !== null && !isPrivateKey(env.STRATOS_SIGNING_KEY_HEX)) {
+    problems.push('STRATOS_SIGNING_KEY_HEX is not a private key of secp256k1')
+  }
   const storage = readStorage(env, problems)
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -76,6 +81,8 @@ export function buildConfig(env: Env) {
       trustedProxies: env.STRATOS_TRUSTED_PROXIES,
     },
     storage,
+    minFreeBytes: env.STRATOS_MIN_FREE_DISK_MIB * 1024 * 1024,
+    signingKey: env.STRATOS_SIGNING_KEY_HEX,
     enrollment: {
       mode: env.STRATOS_ENROLLMENT_MODE,
       allowedDids,
@@ -133,12 +140,28 @@ function optionalText<N extends string>(name: N, value: string): { readonly [K i
 export type StorageSettings = {
   readonly dataDir: string
   readonly openActors: number
+  /** Seal what is secret. */
+  readonly masterKeys: MasterKeys
 } & ({ readonly backend: 'sqlite' } | { readonly backend: 'postgres'; readonly postgres: PostgresSettings })
 
 function readStorage(env: Env, problems: string[]): StorageSettings {
-  const common = { dataDir: env.STRATOS_DATA_DIR, openActors: env.STRATOS_OPEN_ACTORS }
+  const masterKeys = { current: env.STRATOS_MASTER_KEY, previous: env.STRATOS_MASTER_KEY_PREVIOUS }
+  if (masterKeys.current === null && masterKeys.previous.length > 0) {
+    problems.push('STRATOS_MASTER_KEY_PREVIOUS needs a STRATOS_MASTER_KEY that comes after it')
+  }
+  const common = { dataDir: env.STRATOS_DATA_DIR, openActors: env.STRATOS_OPEN_ACTORS, masterKeys }
   const postgres = env.STORAGE_BACKEND === 'postgres' ? readPostgres(env, problems) : null
   return postgres === null ? { ...common, backend: 'sqlite' } : { ...common, backend: 'postgres', postgres }
+}
+
+function isPrivateKey(raw: Uint8Array): boolean {
+  try {
+    importSecp256k1Keypair(raw)
+    return true
+  } catch (err) {
+    if (err instanceof RangeError) return false
+    throw err
+  }
 }
 
 function readServiceDid(raw: string, publicUrl: URL, problems: string[]): Did {

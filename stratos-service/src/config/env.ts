@@ -1,5 +1,17 @@
 import { SSL_MODES } from './postgres.ts'
-import { boolean, integer, list, oneOf, origin, origins, text, url, type Reader } from './readers.ts'
+import {
+  boolean,
+  integer,
+  key,
+  keys,
+  list,
+  oneOf,
+  origin,
+  origins,
+  text,
+  url,
+  type Reader,
+} from './readers.ts'
 
 /**
  * Every environment variable the service reads: parser, default, help. The typed `Env`, `.env.example` and the table in
@@ -52,6 +64,12 @@ export const ENV_TABLE = {
     'Database: `sqlite`, a file per actor, or `postgres`',
   ),
   STRATOS_DATA_DIR: optional(text, './data', 'Storage', 'Directory of databases and keys'),
+  STRATOS_MIN_FREE_DISK_MIB: optional(
+    integer(0, 1_000_000_000),
+    64,
+    'Storage',
+    'With less free than this in the data directory, `/ready` answers 503',
+  ),
   STRATOS_OPEN_ACTORS: optional(
     integer(1, 100_000),
     300,
@@ -92,6 +110,25 @@ export const ENV_TABLE = {
     8,
     'Storage',
     'Connections of this instance for the tables of the service, and half as many for replays and limits',
+  ),
+
+  STRATOS_MASTER_KEY: optional<Uint8Array | null>(
+    key,
+    null,
+    'Keys',
+    'Seals private keys and OAuth tokens at rest: 64 hexadecimal digits, as `openssl rand -hex 32` prints them; kept nowhere else',
+  ),
+  STRATOS_MASTER_KEY_PREVIOUS: optional(
+    keys,
+    [],
+    'Keys',
+    'Comma-separated earlier master keys, needed until `stratos keys rewrap` has run',
+  ),
+  STRATOS_SIGNING_KEY_HEX: optional<Uint8Array | null>(
+    key,
+    null,
+    'Keys',
+    'Private secp256k1 key of the service, 64 hexadecimal digits; unset generates and keeps one',
   ),
 
   STRATOS_ENROLLMENT_MODE: optional(

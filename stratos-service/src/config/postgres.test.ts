@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { buildConfig } from './config.ts'
 import { ConfigError, readEnv } from './env.ts'
+import { NO_MASTER_KEYS } from './vault.ts'
 
 const MINIMAL = {
   STRATOS_SERVICE_DID: 'did:web:stratos.example.com',
@@ -27,6 +28,7 @@ describe('the way to a Postgres database', () => {
     expect(storageOf({ STRATOS_PG_HOST: 'db.internal', STRATOS_PG_PASSWORD: 'p@ss' })).toEqual({
       dataDir: './data',
       openActors: 300,
+      masterKeys: NO_MASTER_KEYS,
       backend: 'postgres',
       postgres: {
         host: 'db.internal',
@@ -114,6 +116,7 @@ describe('the way to a Postgres database', () => {
     expect(storageOf({ STORAGE_BACKEND: 'sqlite', STRATOS_PG_HOST: 'db' })).toEqual({
       dataDir: './data',
       openActors: 300,
+      masterKeys: NO_MASTER_KEYS,
       backend: 'sqlite',
     })
   })

@@ -25,6 +25,16 @@ export function oneOf<const T extends string>(...allowed: readonly T[]): Reader<
   }
 }
 
+/** 32 bytes in hexadecimal. What was given is not repeated in the error: it may be nearly right. */
+export function key(raw: string): Uint8Array {
+  if (/^[0-9a-f]{64}$/i.test(raw)) return Buffer.from(raw, 'hex')
+  throw new Error('must be 64 hexadecimal digits, as `openssl rand -hex 32` prints them')
+}
+
+export function keys(raw: string): readonly Uint8Array[] {
+  return list(raw).map(key)
+}
+
 /** Comma-separated; entries are trimmed, empty ones dropped. */
 export function list(raw: string): readonly string[] {
   return raw

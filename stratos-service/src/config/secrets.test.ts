@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadOrCreateSecret } from './secrets.ts'
+import { loadOrCreateSecret, replaceSecret } from './secrets.ts'
 
 describe('a secret file', () => {
   let directory: string
@@ -30,6 +30,16 @@ describe('a secret file', () => {
       [1, 2, 3, 4].map((n) => loadOrCreateSecret(path, async () => Uint8Array.of(n))),
     )
     expect(new Set(made.map(([n]) => n)).size).toBe(1)
+    expect(await readdir(directory)).toEqual(['key'])
+  })
+
+  it('can be replaced, and stays for its owner alone', async () => {
+    const path = join(directory, 'key')
+    await writeFile(path, Uint8Array.of(5))
+    await chmod(path, 0o644)
+    await replaceSecret(path, Uint8Array.of(6, 7))
+    expect([...(await loadOrCreateSecret(path, async () => Uint8Array.of(9)))]).toEqual([6, 7])
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect(await readdir(directory)).toEqual(['key'])
   })
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
+import { chmod, link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 const OWNER_ONLY = 0o600
@@ -12,14 +12,7 @@ export async function loadOrCreateSecret(path: string, make: () => Promise<Uint8
   const existing = await readSecret(path)
   if (existing !== null) return existing
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  const file = await open(temporary, 'wx', OWNER_ONLY)
-  try {
-    await file.writeFile(await make())
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  const temporary = await writeBeside(path, await make())
   try {
     // A link fails when the name is taken, where a rename would replace it.
     await link(temporary, path)
@@ -34,7 +27,28 @@ export async function loadOrCreateSecret(path: string, make: () => Promise<Uint8
   return written
 }
 
-async function readSecret(path: string): Promise<Uint8Array | null> {
+/** Puts other bytes into a private key file, all of them or none. */
+export async function replaceSecret(path: string, secret: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await rename(await writeBeside(path, secret), path)
+  await syncDirectory(dirname(path))
+}
+
+/** @returns path of a new file in the same directory, which is on the disk */
+async function writeBeside(path: string, secret: Uint8Array): Promise<string> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  const file = await open(temporary, 'wx', OWNER_ONLY)
+  try {
+    await file.writeFile(secret)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return temporary
+}
+
+/** Reads a private key file, which is closed to others first. @returns null if there is none */
+export async function readSecret(path: string): Promise<Uint8Array | null> {
   try {
     const { mode } = await stat(path)
     if ((mode & 0o077) !== 0) await chmod(path, OWNER_ONLY)

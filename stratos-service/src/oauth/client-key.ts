@@ -1,13 +1,15 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { join } from 'node:path'
 import { JoseKey } from '@atproto/oauth-client-node'
-import { loadOrCreateSecret } from '../config/secrets.ts'
 
-/** The key by which this service proves to authorization servers which client it is; made at the first start. */
-export async function loadClientKey(dataDir: string): Promise<JoseKey> {
-  const stored = await loadOrCreateSecret(join(dataDir, 'oauth_client_key'), async () =>
-    Buffer.from(JSON.stringify(generateJwk())),
-  )
+/**
+ * The key by which this service proves to authorization servers which client it is; made at the first start.
+ *
+ * @param kept gives back what was made before, or keeps what is made now
+ */
+export async function loadClientKey(kept: {
+  loadOrCreate(make: () => Uint8Array): Promise<Uint8Array>
+}): Promise<JoseKey> {
+  const stored = await kept.loadOrCreate(() => Buffer.from(JSON.stringify(generateJwk())))
   return JoseKey.fromJWK(Buffer.from(stored).toString('utf8'))
 }
 

@@ -9,15 +9,26 @@ export class EnrollmentRecords {
   readonly #pds: PdsAccounts
   readonly #serviceUrl: string
   readonly #serviceKey: Keypair
+  readonly #isPresent: (key: string) => Promise<boolean>
 
-  constructor(options: { pds: PdsAccounts; serviceUrl: string; serviceKey: Keypair }) {
+  constructor(options: {
+    pds: PdsAccounts
+    serviceUrl: string
+    serviceKey: Keypair
+    /** Whether the service still signs with this key; another instance may have brought another. */
+    isPresent: (key: string) => Promise<boolean>
+  }) {
     this.#pds = options.pds
     this.#serviceUrl = options.serviceUrl
     this.#serviceKey = options.serviceKey
+    this.#isPresent = options.isPresent
   }
 
   /** Writes the record with a new attestation; the enrollment's own date stays. */
   async publish(enrollment: Enrollment): Promise<void> {
+    if (!(await this.#isPresent(this.#serviceKey.did()))) {
+      throw new Error('the service has another key by now; this instance must be restarted')
+    }
     const { did, boundaries, signingKey, enrolledAt } = enrollment
     const attestation = await signAttestation({ did, boundaries, signingKey }, this.#serviceKey)
     const service = this.#serviceUrl

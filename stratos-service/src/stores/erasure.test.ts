@@ -6,6 +6,7 @@ import { cidForRawBytes } from '@atproto/lex-data'
 import type { Did } from 'stratos-core'
 import { newActor } from 'stratos-core/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { settingsOf } from '../../tests/_util/databases.ts'
 import { seededRandom } from '../../tests/_util/random.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 
@@ -15,8 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const open = (name: string) =>
-  openStorage({ backend: 'sqlite', dataDir: join(directory, name), openActors: 10 }, Date.now)
+const open = (name: string) => openStorage(settingsOf(join(directory, name), {}), Date.now)
 
 /** Everything under a data directory, as bytes. */
 function storedBytes(name: string): Buffer {

@@ -1,6 +1,8 @@
 import type { Actors, Feeds, ReplayStore, WriteRate, WriteRateLimiter } from 'stratos-core'
 import type { StorageSettings } from '../config/config.ts'
+import type { SecretForm, Vault } from '../config/vault.ts'
 import { createLogger, type Logger } from '../logger.ts'
+import type { KeptKey } from './kept-key.ts'
 import { openPostgresStorage } from './postgres-storage.ts'
 import type { serviceStores } from './service-stores.ts'
 import { openSqliteStorage } from './sqlite-storage.ts'
@@ -10,6 +12,16 @@ export interface Storage extends ReturnType<typeof serviceStores> {
   readonly actors: Actors
   readonly feeds: Feeds
   readonly replays: ReplayStore
+  /** For further secrets of the service. */
+  readonly vault: Vault
+  /** In which forms secrets may be kept here. */
+  readonly secretForms: readonly SecretForm[]
+  /** Signs attestations. */
+  readonly serviceKey: KeptKey
+  /** Says to authorization servers who this client is. */
+  readonly clientKey: KeptKey
+  /** Brings every secret into the form in which the vault writes. @returns how many had another */
+  rewrap(): Promise<number>
   /** Makes the DPoP nonces of all instances; null where this process is the only one. */
   readonly nonceSecret: Uint8Array | null
   /** Signs the cursors of all instances. */

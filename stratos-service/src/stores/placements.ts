@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Did } from 'stratos-core'
+import { parseDid, type Did } from 'stratos-core'
 import type { ServiceTables } from './schema.ts'
 import { together } from './transaction.ts'
 
@@ -57,6 +57,12 @@ export async function insertActor(db: Kysely<ServiceTables>, did: Did): Promise<
     .values({ did })
     .onConflict((conflict) => conflict.column('did').doNothing())
     .execute()
+}
+
+/** In the order of their DIDs. @param after exclusive; empty text starts */
+export async function listActors(db: Kysely<ServiceTables>, after: string, limit: number): Promise<Did[]> {
+  const page = db.selectFrom('actor').select('did').where('did', '>', after).orderBy('did').limit(limit)
+  return (await page.execute()).map(({ did }) => parseDid(did))
 }
 
 /** Removes an actor's number and what only makes sense together with it; only within a transaction. */

@@ -2,6 +2,8 @@ import type { Keypair } from '@atproto/crypto'
 import type { Kysely } from 'kysely'
 import type { Actors, ActorStores, Did, EventLog } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
+import { formOf, type Vault } from '../config/vault.ts'
+import { placeOfActorKey } from './actor-key.ts'
 import { actorStores, repoFeed, repoNotFound } from './actor-stores.ts'
 import { POSTGRES } from './dialect.ts'
 import { formatTags } from './event-log.ts'
@@ -26,6 +28,7 @@ export interface PostgresActorsOptions {
   readonly layout: PostgresLayout
   /** Told when an actor's feed has grown. */
   readonly grown: (did: Did) => void
+  readonly vault: Vault
   readonly nowMs: () => number
 }
 
@@ -36,6 +39,7 @@ export interface PostgresActorsOptions {
 export class PostgresActors implements Actors {
   readonly #db: Kysely<PostgresTables>
   readonly #layout: PostgresLayout
+  readonly #vault: Vault
   readonly #placements: Placements
   readonly #grown: (did: Did) => void
   /** By the actor's number. */
@@ -43,10 +47,11 @@ export class PostgresActors implements Actors {
   /** By schema. */
   readonly #statements = new Map<string, Statements>()
 
-  constructor({ db, layout, grown, nowMs }: PostgresActorsOptions) {
+  constructor({ db, layout, vault, grown, nowMs }: PostgresActorsOptions) {
     this.#db = db
     this.#grown = grown
     this.#layout = layout
+    this.#vault = vault
     this.#placements = new Placements(serviceTables(db), { freshMs: PLACEMENT_FRESH_MS, nowMs })
   }
 
@@ -108,12 +113,25 @@ export class PostgresActors implements Actors {
     if (known !== undefined) return known
     const { number, key } = await this.#inHeldActor(did, async (trx, number) => ({
       number,
-      key: await loadOrCreateKey(this.#tables(trx, number), number),
+      key: await this.#loadOrCreateKey(this.#tables(trx, number), number, did),
     }))
     // Not before it is durable.
     if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
     this.#keys.set(number, key)
     return key
+  }
+
+  /** Brings an actor's key into the form in which the vault writes. @returns whether it had another */
+  async rewrapKey(did: Did): Promise<boolean> {
+    return this.#inHeldActor(did, async (trx, repo) => {
+      const tables = this.#tables(trx, repo)
+      const kept = await findKey(tables, repo)
+      if (kept === null || formOf(kept) === this.#vault.form) return false
+      const place = placeOfActorKey(did)
+      const key = this.#vault.seal(this.#vault.open(kept, place), place)
+      await tables.updateTable('signing_key').set({ key }).where('repo', '=', repo).execute()
+      return true
+    })
   }
 
   async destroy(did: Did): Promise<void> {
@@ -186,6 +204,16 @@ export class PostgresActors implements Actors {
     })
   }
 
+  async #loadOrCreateKey(db: Kysely<ActorTables>, repo: number, did: Did): Promise<Keypair> {
+    const place = placeOfActorKey(did)
+    const kept = await findKey(db, repo)
+    if (kept !== null) return importP256Keypair(this.#vault.open(kept, place))
+    const created = createP256Keypair()
+    const key = this.#vault.seal(created.export(), place)
+    await db.insertInto('signing_key').values({ repo, key }).execute()
+    return created
+  }
+
   #stores(db: Kysely<PostgresTables>, number: number): ActorStores {
     const statements = this.#statementsOf(this.#layout.schemaOf(number))
     return actorStores(this.#tables(db, number), number, POSTGRES, statements)
@@ -220,10 +248,7 @@ async function lockActor(trx: Kysely<PostgresTables>, did: Did): Promise<Placeme
   return row === undefined ? null : { number: row.id, version: row.version }
 }
 
-async function loadOrCreateKey(db: Kysely<ActorTables>, repo: number): Promise<Keypair> {
+async function findKey(db: Kysely<ActorTables>, repo: number): Promise<Uint8Array | null> {
   const row = await db.selectFrom('signing_key').select('key').where('repo', '=', repo).executeTakeFirst()
-  if (row !== undefined) return importP256Keypair(row.key)
-  const created = createP256Keypair()
-  await db.insertInto('signing_key').values({ repo, key: created.export() }).execute()
-  return created
+  return row?.key ?? null
 }

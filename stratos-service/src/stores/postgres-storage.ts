@@ -1,10 +1,14 @@
 import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Kysely } from 'kysely'
 import { StratosError, type WriteRate } from 'stratos-core'
 import type { PostgresSettings } from '../config/postgres.ts'
+import { Vault, type MasterKeys } from '../config/vault.ts'
 import type { Logger } from '../logger.ts'
+import { rewrapActorKeys } from './actor-key.ts'
 import { AdvisoryLock } from './advisory-lock.ts'
 import { POSTGRES } from './dialect.ts'
+import { KeyRow } from './kept-key.ts'
 import type { Storage } from './open-storage.ts'
 import { PostgresActors } from './postgres-actors.ts'
 import { prepareSchemas, SERVICE_SCHEMA } from './postgres-database.ts'
@@ -14,6 +18,8 @@ import { SCHEMA_PER_ACTOR, SHARED } from './postgres-layout.ts'
 import { chooseSsl, openClient, openPool, type PoolOptions, type PoolSsl } from './postgres-pool.ts'
 import { SqlReplayStore } from './replay-store.ts'
 import type { PostgresTables } from './schema.ts'
+import { rewrapAll } from './rewrap.ts'
+import { SecretForms } from './secret-forms.ts'
 import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
 import { SqlWriteRateLimiter } from './write-rate-store.ts'
@@ -26,7 +32,11 @@ const REPORT_EVERY_MS = 5_000
  * @throws {Error} saying why, if the database cannot be used
  */
 export async function openPostgresStorage(
-  settings: { readonly dataDir: string; readonly postgres: PostgresSettings },
+  settings: {
+    readonly dataDir: string
+    readonly postgres: PostgresSettings
+    readonly masterKeys: MasterKeys
+  },
   nowMs: () => number,
   logger: Logger,
 ): Promise<Storage> {
@@ -52,6 +62,15 @@ export async function openPostgresStorage(
   const tables = service.withSchema(SERVICE_SCHEMA)
   const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
   const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
+  const closeDatabases = async () => {
+    await Promise.all([repos, service, fleeting].map((db) => db.destroy()))
+  }
+  const vault = new Vault(settings.masterKeys)
+  const forms = new SecretForms(tables)
+  const secretForms = await forms.admit(vault).catch(async (err: unknown) => {
+    await closeDatabases()
+    throw err
+  })
   const {
     feeds,
     grown,
@@ -61,18 +80,36 @@ export async function openPostgresStorage(
     connect: () => connect.client(),
     logger,
   })
+  const secrets = new SecretStore(tables)
+  const stores = serviceStores(tables, POSTGRES, vault, nowMs)
+  const actors = new PostgresActors({ db: repos, layout, vault, grown, nowMs })
+  const fileOf = (name: string) => join(settings.dataDir, name)
+  const serviceKey = new KeyRow(secrets, 'service-key', vault, fileOf('signing_key'))
+  const clientKey = new KeyRow(secrets, 'client-key', vault, fileOf('oauth_client_key'))
   return {
-    ...serviceStores(tables, POSTGRES, nowMs),
-    actors: new PostgresActors({ db: repos, layout, grown, nowMs }),
+    ...stores,
+    actors,
+    vault,
+    secretForms,
+    serviceKey,
+    clientKey,
+    rewrap: () =>
+      rewrapAll(vault, forms, [
+        async () => Number(await serviceKey.rewrap()),
+        async () => Number(await clientKey.rewrap()),
+        () => stores.oauthStates.rewrap(),
+        () => stores.oauthSessions.rewrap(),
+        () => rewrapActorKeys(tables, (did) => actors.rewrapKey(did)),
+      ]),
     feeds,
     replays: new SqlReplayStore(fleetingTables, nowMs),
-    nonceSecret: await new SecretStore(tables).getOrCreate('dpop-nonce'),
-    cursorSecret: await new SecretStore(tables).getOrCreate('cursor'),
+    nonceSecret: await secrets.getOrCreate('dpop-nonce'),
+    cursorSecret: await secrets.getOrCreate('cursor'),
     sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
     writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
     close: async () => {
       await closeFeeds()
-      await Promise.all([repos, service, fleeting].map((db) => db.destroy()))
+      await closeDatabases()
     },
   }
 }

@@ -89,6 +89,8 @@ export interface ServiceTables extends FeedTables, JobTables {
   session_key: { jkt: string; did: string; created_at_ms: number; expires_at_ms: number }
   replay: { key: string; expires_at_ms: number }
   secret: { name: string; value: Uint8Array }
+  /** Public keys of the service that are published, the newest with the highest number. */
+  service_key: { number: Generated<number>; key: string; since_ms: number }
   /** Accounts that may enroll whatever the mode; `boundaries` is JSON. */
   approval: { did: string; boundaries: string | null; approved_at_ms: number }
   /** What operators did. Rows are never changed nor deleted. */

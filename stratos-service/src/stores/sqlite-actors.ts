@@ -12,7 +12,9 @@ import {
   type IndexedEvent,
 } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
-import { loadOrCreateSecret } from '../config/secrets.ts'
+import { loadOrCreateSecret, readSecret, replaceSecret } from '../config/secrets.ts'
+import { formOf, type Vault } from '../config/vault.ts'
+import { placeOfActorKey } from './actor-key.ts'
 import { actorStores, repoNotFound } from './actor-stores.ts'
 import { SQLITE } from './dialect.ts'
 import { Erasures } from './erasures.ts'
@@ -52,6 +54,7 @@ interface ActorHandle {
 export interface SqliteActorsOptions {
   readonly dataDir: string
   readonly service: Kysely<ServiceTables>
+  readonly vault: Vault
   /** How many databases may be open. */
   readonly maxOpen: number
   /** Gives commits their places in the feed of the service. */
@@ -69,6 +72,7 @@ export interface SqliteActorsOptions {
 export class SqliteActors implements Actors {
   readonly #root: string
   readonly #service: Kysely<ServiceTables>
+  readonly #vault: Vault
   readonly #placements: Placements
   readonly #statements = new Statements()
   readonly #sequencer: SqliteActorsOptions['sequencer']
@@ -79,11 +83,12 @@ export class SqliteActors implements Actors {
   #closed = false
 
   constructor(options: SqliteActorsOptions) {
-    const { dataDir, service, maxOpen, onError, nowMs } = options
+    const { dataDir, service, vault, maxOpen, onError, nowMs } = options
     this.#root = join(dataDir, 'actors')
     this.#service = service
     this.#sequencer = options.sequencer
     this.#grown = options.grown
+    this.#vault = vault
     // Nobody else uses the data directory.
     this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
@@ -168,6 +173,17 @@ export class SqliteActors implements Actors {
     }
   }
 
+  /** Brings an actor's key into the form in which the vault writes. @returns whether it had another */
+  async rewrapKey(did: Did): Promise<boolean> {
+    return this.#pool.exclusive(did, async () => {
+      const kept = await readSecret(this.#keyPath(did))
+      if (kept === null || formOf(kept) === this.#vault.form) return false
+      const place = placeOfActorKey(did)
+      await replaceSecret(this.#keyPath(did), this.#vault.seal(this.#vault.open(kept, place), place))
+      return true
+    })
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#logs.close(0)
@@ -214,8 +230,13 @@ export class SqliteActors implements Actors {
   }
 
   async #loadKey(did: Did): Promise<Keypair> {
-    const path = join(this.#directory(did), 'signing_key')
-    return importP256Keypair(await loadOrCreateSecret(path, async () => createP256Keypair().export()))
+    const place = placeOfActorKey(did)
+    const make = async () => this.#vault.seal(createP256Keypair().export(), place)
+    return importP256Keypair(this.#vault.open(await loadOrCreateSecret(this.#keyPath(did), make), place))
+  }
+
+  #keyPath(did: Did): string {
+    return join(this.#directory(did), 'signing_key')
   }
 
   #directory(did: Did): string {

@@ -5,6 +5,7 @@ import { sql, type Kysely } from 'kysely'
 import { parseDid } from 'stratos-core'
 import { newActor } from 'stratos-core/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { NO_MASTER_KEYS } from '../config/vault.ts'
 import { openStorage } from './open-storage.ts'
 import type { Migration } from './migrate.ts'
 import { openSqlite } from './sqlite-database.ts'
@@ -115,7 +116,12 @@ describe('a transaction', () => {
 
 describe('a data directory', () => {
   it('holds actors whose DIDs are longer than a name may be, and tidies up after them', async () => {
-    const settings = { backend: 'sqlite', dataDir: directory, openActors: 10 } as const
+    const settings = {
+      backend: 'sqlite',
+      dataDir: directory,
+      openActors: 10,
+      masterKeys: NO_MASTER_KEYS,
+    } as const
     const did = parseDid(`did:web:${'a'.repeat(1_900)}.example`)
     const first = await openStorage(settings, Date.now)
     await first.actors.create(did)
@@ -132,7 +138,12 @@ describe('a data directory', () => {
     await second.close()
   })
 
-  const settings = (openActors: number) => ({ backend: 'sqlite' as const, dataDir: directory, openActors })
+  const settings = (openActors: number) => ({
+    backend: 'sqlite' as const,
+    dataDir: directory,
+    openActors,
+    masterKeys: NO_MASTER_KEYS,
+  })
 
   it('belongs to one process at a time, and to its owner alone', async () => {
     const storage = await openStorage(settings(10), Date.now)

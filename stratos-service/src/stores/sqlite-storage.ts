@@ -3,21 +3,26 @@ import { StratosError, type WriteRate } from 'stratos-core'
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
 import type { Logger } from '../logger.ts'
+import { Vault, type MasterKeys } from '../config/vault.ts'
+import { rewrapActorKeys } from './actor-key.ts'
 import { openDataDir } from './data-dir.ts'
 import { SQLITE } from './dialect.ts'
 import { serviceMigrations } from './migrations/service.ts'
+import { KeyFile } from './kept-key.ts'
 import type { Storage } from './open-storage.ts'
 import { SqlReplayStore } from './replay-store.ts'
 import type { ServiceTables } from './schema.ts'
+import { rewrapAll } from './rewrap.ts'
+import { SecretForms } from './secret-forms.ts'
 import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
 import { SqliteActors } from './sqlite-actors.ts'
-import { openSqlite } from './sqlite-database.ts'
+import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { openSqliteFeeds } from './sqlite-feeds.ts'
 
 /** Opens a data directory with a database for the service and one for each actor. No other process may use it then. */
 export async function openSqliteStorage(
-  settings: { readonly dataDir: string; readonly openActors: number },
+  settings: { readonly dataDir: string; readonly openActors: number; readonly masterKeys: MasterKeys },
   nowMs: () => number,
   logger: Logger,
 ): Promise<Storage> {
@@ -25,6 +30,13 @@ export async function openSqliteStorage(
   const file = join(dataDir.path, 'service.sqlite')
   const options = { file, cacheKiB: 8 * 1024, maxStatements: 200 }
   const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
+  const vault = new Vault(settings.masterKeys)
+  const forms = new SecretForms(db)
+  const secretForms = await forms.admit(vault).catch(async (err: unknown) => {
+    await db.destroy()
+    dataDir.close()
+    throw err
+  })
   const { feeds, sequencer, grown } = openSqliteFeeds({
     service: db,
     readEvents: (did, after, limit) =>
@@ -36,6 +48,7 @@ export async function openSqliteStorage(
   const actors = new SqliteActors({
     dataDir: dataDir.path,
     service: db,
+    vault,
     maxOpen: settings.openActors,
     sequencer,
     grown,
@@ -46,10 +59,28 @@ export async function openSqliteStorage(
   const leftovers = actors
     .eraseLeftovers()
     .catch((err: unknown) => logger.error({ err }, 'the logs of actor databases could not be emptied'))
+  const stores = serviceStores(db, SQLITE, vault, nowMs)
+  const serviceKey = new KeyFile(join(dataDir.path, 'signing_key'), 'service-key', vault)
+  const clientKey = new KeyFile(join(dataDir.path, 'oauth_client_key'), 'client-key', vault)
   return {
-    ...serviceStores(db, SQLITE, nowMs),
+    ...stores,
     actors,
     feeds,
+    vault,
+    secretForms,
+    serviceKey,
+    clientKey,
+    rewrap: async () => {
+      const rewrapped = await rewrapAll(vault, forms, [
+        async () => Number(await serviceKey.rewrap()),
+        async () => Number(await clientKey.rewrap()),
+        () => stores.oauthStates.rewrap(),
+        () => stores.oauthSessions.rewrap(),
+        () => rewrapActorKeys(db, (did) => actors.rewrapKey(did)),
+      ])
+      await emptyLog(db)
+      return rewrapped
+    },
     replays: new SqlReplayStore(db, nowMs),
     nonceSecret: null,
     cursorSecret: await new SecretStore(db).getOrCreate('cursor'),

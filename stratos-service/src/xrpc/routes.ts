@@ -4,6 +4,7 @@ import type { SessionKeys } from '../auth/session-key.ts'
 import type { Administration } from '../operations/administration.ts'
 import type { DescribeRepo } from '../operations/describe-repo.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
+import type { ExplainAccess } from '../operations/explain-access.ts'
 import type { ImportRepo } from '../operations/import-repo.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { PdsJobs } from '../operations/pds-jobs.ts'
@@ -21,6 +22,7 @@ import type { HandleLookup } from './own-repo.ts'
 import { addBoundary } from './zone/stratos/admin/addBoundary.ts'
 import { auditLog } from './zone/stratos/admin/auditLog.ts'
 import { enroll } from './zone/stratos/admin/enroll.ts'
+import { explainAccess } from './zone/stratos/admin/explainAccess.ts'
 import { getEnrollment } from './zone/stratos/admin/getEnrollment.ts'
 import { listEnrollments } from './zone/stratos/admin/listEnrollments.ts'
 import { listJobs } from './zone/stratos/admin/listJobs.ts'
@@ -46,6 +48,7 @@ export interface RouteParts {
   readonly imports: ImportRepo
   readonly enrollments: Enrollments
   readonly administration: Administration
+  readonly explain: ExplainAccess
   readonly jobs: PdsJobs
   readonly sessions: SessionKeys
   readonly handles: HandleLookup
@@ -66,6 +69,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
     imports,
     enrollments,
     administration,
+    explain,
     jobs,
     sessions,
     handles,
@@ -115,6 +119,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.admin.enroll, admin, enroll(administration))
   table.add(zone.stratos.admin.listJobs, admin, listJobs(jobs))
   table.add(zone.stratos.admin.retryJob, admin, retryJob(jobs))
+  table.add(zone.stratos.admin.explainAccess, admin, explainAccess(explain))
   table.add(zone.stratos.admin.stats, admin, stats(jobs))
   table.add(zone.stratos.admin.auditLog, admin, auditLog(administration))
 }

@@ -118,7 +118,7 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
   }
 }
 
-async function dumpTables(url: string): Promise<string> {
+export async function dumpTables(url: string): Promise<string> {
   const tables = await query(
     url,
     `select format('%I.%I', table_schema, table_name) as name from information_schema.tables

@@ -11,6 +11,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0003-approvals', up: (schema) => createApprovalTable(schema, traits) },
     { name: '0004-blob-backlog', up: (schema) => createBlobBacklog(schema, traits) },
     { name: '0005-feed-of-the-service', up: (schema) => prepareServiceFeed(schema, traits) },
+    { name: '0006-service-keys', up: (schema) => createServiceKeyTable(schema, traits) },
   ]
 }
 
@@ -102,6 +103,15 @@ async function createApprovalTable(schema: SchemaModule, { text }: DialectTraits
     .addColumn('did', text, (col) => col.primaryKey())
     .addColumn('boundaries', 'text')
     .addColumn('approved_at_ms', 'bigint', (col) => col.notNull())
+    .execute()
+}
+
+async function createServiceKeyTable(schema: SchemaModule, traits: DialectTraits): Promise<void> {
+  await schema
+    .createTable('service_key')
+    .addColumn('number', traits.serial.type, asCounter(traits))
+    .addColumn('key', traits.text, (col) => col.notNull().unique())
+    .addColumn('since_ms', 'bigint', (col) => col.notNull())
     .execute()
 }
 
