@@ -7,6 +7,7 @@ describe('the command line', () => {
     expect(parseCliOptions(['createRecord'])).toMatchObject({
       action: 'run',
       workload: { name: 'createRecord', stubs: 'full' },
+      storage: 'sqlite',
       rounds: 5,
       seconds: 1,
       dataDir: undefined,
@@ -16,9 +17,11 @@ describe('the command line', () => {
   })
 
   it('takes every option', () => {
-    const args = 'get --stubs full --rounds 7 --seconds 0.5 --data-dir d --profile p --json --storage sqlite'
+    const args =
+      'get --stubs full --rounds 7 --seconds 0.5 --data-dir d --profile p --json --storage postgres'
     expect(parseCliOptions(args.split(' '))).toMatchObject({
       workload: { name: 'get-32-connections', stubs: 'full' },
+      storage: 'postgres',
       rounds: 7,
       seconds: 0.5,
       dataDir: 'd',

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { StorageName } from './run-workload.ts'
 import { findWorkload, WORKLOADS } from './workloads/catalog.ts'
 import type { Workload } from './workloads/workload.ts'
 
@@ -6,7 +7,7 @@ export const HELP = `Measures the Stratos service over HTTP, next to what this m
 
 Usage: npm run bench -- WORKLOAD [options]
 
-  --storage NAME    database of the service: sqlite
+  --storage NAME    database of the service: sqlite (default), or postgres, a server of its own
   --stubs MODE      whether the service keeps public stubs meanwhile: full or off
                     (default: as the workload says, see --list)
   --rounds N        how often floors and workload take turns (default 5)
@@ -27,6 +28,7 @@ const MAX_SECONDS = 20
 export interface BenchOptions {
   readonly action: 'run'
   readonly workload: Workload
+  readonly storage: StorageName
   readonly rounds: number
   readonly seconds: number
   readonly dataDir: string | undefined
@@ -52,10 +54,10 @@ export function parseCliOptions(args: readonly string[]): CliOptions {
   if (more.length > 0) throw new UsageError(`one workload at a time; "${more.join(' ')}" is too much`)
   const workload = findWorkload(name)
   if (workload === null) throw new UsageError(`there is no workload "${name}"`)
-  if (values.storage !== 'sqlite') throw new UsageError(`--storage must be sqlite, not ${values.storage}`)
   return {
     action: 'run',
     workload: { ...workload, stubs: parseStubs(values.stubs) ?? workload.stubs },
+    storage: parseStorage(values.storage),
     rounds: parseRounds(values.rounds),
     seconds: parseSeconds(values.seconds),
     dataDir: values['data-dir'],
@@ -94,6 +96,11 @@ function parse(args: readonly string[]) {
     if (err instanceof TypeError) throw new UsageError(err.message, { cause: err })
     throw err
   }
+}
+
+function parseStorage(raw: string): StorageName {
+  if (raw === 'sqlite' || raw === 'postgres') return raw
+  throw new UsageError(`--storage must be sqlite or postgres, not ${raw}`)
 }
 
 function parseStubs(raw: string | undefined): Workload['stubs'] | undefined {

@@ -18,9 +18,10 @@ function stopSignal(): AbortSignal {
 }
 
 async function run(options: BenchOptions): Promise<void> {
-  const { workload, rounds, seconds, dataDir, json } = options
+  const { workload, storage, rounds, seconds, dataDir, json } = options
   const inspector = options.profile === undefined ? undefined : await openInspector()
   const { report, profile } = await runWorkload(workload, {
+    storage,
     rounds,
     seconds,
     dataDir,

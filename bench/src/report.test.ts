@@ -35,7 +35,7 @@ const rounds = [
 ]
 
 describe('a report', () => {
-  const report = buildReport(workload, 1, rounds)
+  const report = buildReport(workload, 'sqlite', 1, rounds)
 
   it('has the latencies of all requests', () => {
     expect(report).toMatchObject({ operations: 10, p50Ms: 3, p99Ms: 20 })
@@ -56,7 +56,7 @@ describe('a report', () => {
 
   it('says so when the use of the service could not be read', () => {
     const unknown = round([1], 1, 1, { cpuMs: null, cpuUntilIdleMs: null, usage: null })
-    expect(buildReport(workload, 1, [...rounds, unknown])).toMatchObject({
+    expect(buildReport(workload, 'sqlite', 1, [...rounds, unknown])).toMatchObject({
       cpuMsPerOp: null,
       cpuMsPerOpUntilIdle: null,
       rssMiB: null,
@@ -67,20 +67,24 @@ describe('a report', () => {
 
   it('says so when the service did not come to rest', () => {
     expect(report.settled).toBe(true)
-    expect(buildReport(workload, 1, [...rounds, round([1], 1, 1, { settled: false })]).settled).toBe(false)
+    expect(
+      buildReport(workload, 'sqlite', 1, [...rounds, round([1], 1, 1, { settled: false })]).settled,
+    ).toBe(false)
   })
 })
 
 describe('the table', () => {
   it('shows requests and records', () => {
-    expect(formatTable(buildReport(workload, 1, rounds))).toContain('400 requests/s, 4000 records/s')
+    expect(formatTable(buildReport(workload, 'sqlite', 1, rounds))).toContain(
+      '400 requests/s, 4000 records/s',
+    )
   })
 
   it('warns of few rounds and of a service that is still at work', () => {
-    const few = formatTable(buildReport(workload, 1, [round([1], 1, 1, { settled: false })]))
+    const few = formatTable(buildReport(workload, 'sqlite', 1, [round([1], 1, 1, { settled: false })]))
     expect(few).toContain('Fewer than 5 rounds')
     expect(few).toContain('still at work')
-    const enough = formatTable(buildReport(workload, 1, [...rounds, ...rounds]))
+    const enough = formatTable(buildReport(workload, 'sqlite', 1, [...rounds, ...rounds]))
     expect(enough).not.toContain('Fewer than 5 rounds')
     expect(enough).not.toContain('still at work')
   })

@@ -1,12 +1,13 @@
 import { availableParallelism, loadavg } from 'node:os'
 import type { Round } from './rounds.ts'
+import type { StorageName } from './run-workload.ts'
 import { median, percentile, significant } from './statistics.ts'
 import type { Workload } from './workloads/workload.ts'
 
 /** What a run found out, as it is printed. Ratios are medians over the rounds. */
 export interface Report {
   readonly workload: string
-  readonly storage: 'sqlite'
+  readonly storage: StorageName
   /** Whether the service wrote public stubs to the PDS meanwhile. */
   readonly stubs: Workload['stubs']
   readonly users: number
@@ -45,7 +46,12 @@ export interface Report {
   readonly loadAverage: number
 }
 
-export function buildReport(workload: Workload, seconds: number, rounds: readonly Round[]): Report {
+export function buildReport(
+  workload: Workload,
+  storage: StorageName,
+  seconds: number,
+  rounds: readonly Round[],
+): Report {
   const latenciesMs = rounds.flatMap(({ load }) => [...load.latenciesMs])
   const operations = latenciesMs.length
   const last = rounds.at(-1)?.usage
@@ -55,7 +61,7 @@ export function buildReport(workload: Workload, seconds: number, rounds: readonl
   const perFloorTime = rounds.map((round) => opsPerMs(round) * items * floorOf(round).timeMs)
   return {
     workload: workload.name,
-    storage: 'sqlite',
+    storage,
     stubs: workload.stubs,
     users: workload.users,
     connections: workload.connections,

@@ -1,5 +1,7 @@
-import { startNetwork } from 'test-network'
+import { startNetwork, type Network } from 'test-network'
 import { HttpReadFloor } from './floors/http-read-floor.ts'
+import type { Floor } from './floors/floor.ts'
+import { PostgresWriteFloor } from './floors/postgres-write-floor.ts'
 import { SqliteWriteFloor } from './floors/sqlite-write-floor.ts'
 import { LoadProcess } from './load/load-process.ts'
 import type { Inspector } from './profile/inspector.ts'
@@ -9,7 +11,11 @@ import { runRounds, type Watch } from './rounds.ts'
 import { enrollUsers } from './users.ts'
 import type { Workload } from './workloads/workload.ts'
 
+/** Database of the service. */
+export type StorageName = 'sqlite' | 'postgres'
+
 export interface RunOptions {
+  readonly storage: StorageName
   readonly rounds: number
   /** Length of the load in each round. */
   readonly seconds: number
@@ -46,6 +52,7 @@ export async function runWorkload(workload: Workload, options: RunOptions): Prom
     const network = opened(
       await startNetwork({
         dataDir: options.dataDir,
+        storage: options.storage,
         log: say,
         signal,
         serviceEnv: {
@@ -61,7 +68,7 @@ export async function runWorkload(workload: Workload, options: RunOptions): Prom
     const load = opened(new LoadProcess())
     say(`preparing ${workload.name} …`)
     await load.open({ workload: workload.name, network: { serviceUrl, serviceDid, pdsUrl }, users })
-    const write = opened(new SqliteWriteFloor(network.directory))
+    const write = opened(await openWriteFloor(network))
     const read = opened(await HttpReadFloor.open(load, workload.connections))
     const parts = { network, load, floors: { write, read }, workload, seconds }
 
@@ -80,8 +87,12 @@ export async function runWorkload(workload: Workload, options: RunOptions): Prom
       const { inspector } = options
       return inspector !== undefined && round === options.rounds ? recordInto(inspector) : (run) => run()
     })
-    return { report: buildReport(workload, seconds, rounds), profile }
+    return { report: buildReport(workload, options.storage, seconds, rounds), profile }
   } finally {
     for (const close of closers.reverse()) await close()
   }
+}
+
+async function openWriteFloor({ directory, postgresUrl }: Network): Promise<Floor> {
+  return postgresUrl === null ? new SqliteWriteFloor(directory) : PostgresWriteFloor.open(postgresUrl)
 }

@@ -76,6 +76,18 @@ export const WRITE_WORKLOADS: readonly Workload[] = [
     connections: 20,
     open: async (site) => createsBy(site),
   },
+  {
+    ...WRITES,
+    name: 'create-1000-users',
+    aliases: ['1000-actors'],
+    summary: 'createRecord by 1,000 users in turn over 20 connections, for memory and file descriptors',
+    users: 1_000,
+    connections: 20,
+    open: async ({ users, serviceDid }) => {
+      let turn = 0
+      return () => createRequest(serviceDid, userOf(users, turn++))
+    },
+  },
   ...[1_000, 10_000, 50_000].map(createAt),
   ...[10, 100, 200].map(applyWrites),
 ]
