@@ -84,6 +84,9 @@ export { linksOf, type RecordLink } from './record/links.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 
 export { openCar, type CarFrame, type CarLimits, type OpenCar } from './proof/car-frames.ts'
+export { findInTree, readTree, type TreeEntry } from './proof/read-tree.ts'
+export { readProof, type Proof } from './proof/read-proof.ts'
+export { findCommit, findProvenRecord, type ProvenRecord, type SignedCommit } from './proof/verify-record.ts'
 
 export { ANY_TAG } from './storage/event-log.ts'
 export type {

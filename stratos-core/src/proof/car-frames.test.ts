@@ -25,11 +25,11 @@ async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
 }
 
 async function read(bytes: Uint8Array, size = 1000, limits = LIMITS) {
-  const { root, frames } = await openCar(inChunks(bytes, size), limits)
+  const { roots, frames } = await openCar(inChunks(bytes, size), limits)
   const found: CarFrame[] = []
   for await (const page of frames) found.push(...page)
   return {
-    root: root.toString(),
+    root: roots.map(String).join(),
     blocks: found.map(({ cid, bytes }) => [cid.toString(), Buffer.from(bytes).toString('hex')]),
   }
 }

@@ -21,32 +21,33 @@ export interface CarLimits {
   /** Of one block, its CID included. */
   readonly maxBlockBytes: number
   readonly maxBlocks: number
+  /** 1 unless said otherwise. */
+  readonly maxRoots?: number
 }
 
 /** A CAR file whose header was read. */
 export interface OpenCar {
-  /** The only root. */
-  readonly root: Cid
+  readonly roots: readonly Cid[]
   /** The blocks in the order of the file, a list for each chunk of input. To be read to its end once. */
   readonly frames: AsyncIterable<CarFrame[]>
 }
 
 /** CIDv1 and SHA-256: version, codec, hash function and length, each in one byte, and the digest. */
 const CID_BYTES = 36
-const MAX_HEADER_BYTES = 1024
+const MAX_HEADER_BYTES = 8 * 1024
 const MAX_VARINT_BYTES = 8
 
 /**
  * Reads the header of a CAR file.
  *
- * @throws {StratosError} `InvalidCar`, also while the frames are read, for anything but a complete file with one root and
+ * @throws {StratosError} `InvalidCar`, also while the frames are read, for anything but a complete file with roots and
  *   blocks named by SHA-256, within the limits
  */
 export async function openCar(chunks: AsyncIterable<Uint8Array>, limits: CarLimits): Promise<OpenCar> {
   const input = new Sections(chunks, limits)
   const [header] = await input.next(MAX_HEADER_BYTES, 1)
   if (header === undefined) throw invalidCar('the file is empty')
-  return { root: parseHeader(header), frames: frames(input, limits) }
+  return { roots: parseHeader(header, limits.maxRoots ?? 1), frames: frames(input, limits) }
 }
 
 async function* frames(input: Sections, limits: CarLimits): AsyncGenerator<CarFrame[]> {
@@ -60,18 +61,19 @@ async function* frames(input: Sections, limits: CarLimits): AsyncGenerator<CarFr
   }
 }
 
-function parseHeader(bytes: Uint8Array): Cid {
+function parseHeader(bytes: Uint8Array, maxRoots: number): Cid[] {
   let header: unknown
   try {
     header = decode(bytes)
   } catch (err) {
     throw invalidCar('the header is not DAG-CBOR', err)
   }
-  const [root, ...others] = listMemberOf(header, 'roots')
-  if (memberOf(header, 'version') !== 1 || !isCid(root, { flavor: 'cbor' }) || others.length > 0) {
-    throw invalidCar('the header must have version 1 and one root')
+  const roots = listMemberOf(header, 'roots').filter((root) => isCid(root, { flavor: 'cbor' }))
+  const complete = roots.length > 0 && roots.length === listMemberOf(header, 'roots').length
+  if (memberOf(header, 'version') !== 1 || !complete || roots.length > maxRoots) {
+    throw invalidCar(`the header must have version 1 and up to ${maxRoots} roots`)
   }
-  return root
+  return roots
 }
 
 function parseFrame(section: Uint8Array): CarFrame {

@@ -4,7 +4,7 @@ import { createCid, SHA256_HASH_CODE, CBOR_DATA_CODEC } from '@atproto/lex-data'
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { CarBlock } from './export-car.ts'
-import { findInTree, readTree } from './read-tree.ts'
+import { findInTree, readTree } from '../proof/read-tree.ts'
 import { EMPTY_TREE, layerOf, SortedTree } from './sorted-tree.ts'
 
 const cidOfText = (text: string) =>

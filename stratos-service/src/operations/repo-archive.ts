@@ -2,6 +2,8 @@ import { decode, encode } from '@atproto/lex-cbor'
 import { isCid, isPlainObject, type LexMap } from '@atproto/lex-data'
 import {
   decodeRecord,
+  findInTree,
+  readTree,
   openCar,
   parseNsid,
   parseRkey,
@@ -13,7 +15,7 @@ import {
   type RecordBlock,
   type RecordKey,
 } from 'stratos-core'
-import { findInTree, readTree, verifySignature } from 'stratos-core/repo'
+import { verifySignature } from 'stratos-core/repo'
 
 /** A record of an archive: where it was, and the CID of what it said. */
 export interface ArchivedRecord extends RecordKey {
@@ -50,7 +52,9 @@ export class RepoArchive {
     spool: BlockSpool,
     limits: CarLimits,
   ): Promise<RepoArchive> {
-    const { root, frames } = await openCar(body, limits)
+    const { roots, frames } = await openCar(body, { ...limits, maxRoots: 1 })
+    const [root] = roots
+    if (root === undefined) throw invalidArchive('it has no root')
     for await (const blocks of frames) await spool.put(blocks)
     await spool.seal()
     const commit = decodeCommit(spool.find(root))

@@ -94,9 +94,16 @@ function keyOf(entry: unknown, previous: string): string {
   if (typeof shared !== 'number' || !(rest instanceof Uint8Array) || shared > previous.length || shared < 0) {
     throw invalidTree('an entry has no key')
   }
-  const key = previous.slice(0, shared) + Buffer.from(rest).toString('latin1')
+  const key = previous.slice(0, shared) + asciiOf(rest)
   if (key.length > MAX_KEY_LENGTH) throw invalidTree('a key is too long')
   return key
+}
+
+/** Bytes as characters: keys are ASCII, and what is not is no key later on. */
+function asciiOf(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes.subarray(0, MAX_KEY_LENGTH + 1)) text += String.fromCharCode(byte)
+  return text
 }
 
 function linkOf(value: unknown, name: string): Cid | null {
