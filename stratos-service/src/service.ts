@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseNsid, StratosError, type Did } from 'stratos-core'
@@ -9,6 +8,7 @@ import { clientAddress } from './client-address.ts'
 import { composeImporting } from './composition/importing.ts'
 import { composeReading } from './composition/reading.ts'
 import { loadServiceKey, reportSecretForms } from './composition/service-key.ts'
+import { composeWrites, stubSettingsOf } from './composition/writes.ts'
 import type { Config } from './config/config.ts'
 import { createHttpApp } from './http.ts'
 import { refuseStalledBodies } from './stalled-bodies.ts'
@@ -19,9 +19,7 @@ import { Administration } from './operations/administration.ts'
 import { Enrollments } from './operations/enrollments.ts'
 import { ExplainAccess } from './operations/explain-access.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
-import { PrepareWrites } from './operations/prepare-writes.ts'
 import { VisibleReferences } from './operations/visible-references.ts'
-import { WriteRecords } from './operations/write-records.ts'
 import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
 import { EnrollmentRecords } from './pds/enrollment-record.ts'
 import { PdsAccounts } from './pds/pds-accounts.ts'
@@ -140,27 +138,16 @@ export async function startService(
     extraCollections: config.access.extraCollections,
   }
   const references = new VisibleReferences({ actors, serviceBoundaries: service.boundaries })
-  const lock = new KeyedLock()
-  const stubSettings = config.stubs === 'off' ? null : { backlog: stubs, collections: stubCollections }
-  const writes = new WriteRecords({
-    actors,
-    prepare: new PrepareWrites({ references, policy: recordPolicy, nowMs, clockId: randomInt(1024) }),
-    rate: storage.writeRateLimiter(config.writeRate),
-    lock,
-    stubs: stubSettings,
-    nowMs,
-  })
+  const changing = { actors, policy: recordPolicy, references, lock: new KeyedLock(), nowMs }
+  const stubSettings = stubSettingsOf(config.stubs, stubs, stubCollections)
+  const writes = composeWrites(config, { ...changing, storage, stubs: stubSettings })
   const imports = composeImporting({
-    actors,
-    policy: recordPolicy,
-    references,
-    lock,
+    ...changing,
     stubs: stubSettings,
     dataDir: config.storage.dataDir,
     maxBytes: config.imports.maxBytes,
     documents,
     fetch,
-    nowMs,
   })
   const reading = composeReading({
     storage,
@@ -235,7 +222,7 @@ export async function startService(
   await listen(server, config.server)
   if (background) {
     await publisher.start()
-    if (config.stubs !== 'off') await stubs.start()
+    if (config.stubs.mode !== 'off') await stubs.start()
   }
   const { port } = server.address() as AddressInfo
   logger.info({ port, did: service.did, url: service.publicUrl, version: VERSION }, 'listening')

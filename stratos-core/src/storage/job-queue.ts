@@ -19,8 +19,14 @@ export interface JobWish {
 
 /** A durable queue, in order of the first `put` of each key. */
 export interface JobQueue {
-  /** @param wishes in the order in which they are to be carried out, of different keys */
-  put(wishes: readonly JobWish[], nowMs: number): Promise<void>
+  /**
+   * A job that waits already, and has not been tried, keeps its time if that is earlier: it must not be put off by newer
+   * wishes, and hold up those behind it.
+   *
+   * @param wishes in the order in which they are to be carried out, of different keys
+   * @param dueAtMs when they may be carried out; milliseconds since the epoch
+   */
+  put(wishes: readonly JobWish[], dueAtMs: number): Promise<void>
   /** The job of this key, unless there is none or it is given up. */
   find(key: string): Promise<Job | null>
   /** Jobs that are not given up, oldest first, due or not. */

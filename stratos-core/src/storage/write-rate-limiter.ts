@@ -25,8 +25,11 @@ export interface WriteRateLimiter {
    * Counts writes against a user's window. Atomic. What does not fit starts a pause in which everything is refused;
    * refused requests are not counted and do not prolong it.
    *
+   * @param writes 0 counts nothing, and is refused in a pause alone
    * @returns what is left afterwards
    * @throws {RateLimitedError} which says how long the pause lasts
    */
   charge(did: Did, writes: number): Promise<WriteAllowance>
+  /** Takes back writes that were counted and came to nothing. */
+  refund(did: Did, writes: number): Promise<void>
 }

@@ -51,6 +51,21 @@ export function jobQueueContract(open: () => Promise<QueueAccess>): void {
       })
     })
 
+    it('keeps an earlier time when it is wished for again, unless it was tried already', async () => {
+      const access = await open()
+      const dueOf = async (key: string) => (await access((queue) => queue.find(key)))?.nextAttemptAtMs
+      await access((queue) => queue.put([wish('a'), wish('b')], 10))
+      await access((queue) => queue.put([wish('a', 'newer')], 20))
+      expect(await dueOf('a')).toBe(10)
+      expect(await access((queue) => queue.find('a'))).toMatchObject({ payload: 'newer', version: 2 })
+      await access((queue) => queue.put([wish('b')], 5))
+      expect(await dueOf('b')).toBe(5)
+      const job = await only(access)
+      await access((queue) => queue.retry(job, 15, 'no'))
+      await access((queue) => queue.put([wish('a')], 30))
+      expect(await dueOf('a')).toBe(30)
+    })
+
     it.each([
       ['finish', (queue: JobQueue, job: Awaited<ReturnType<typeof only>>) => queue.finish(job)],
       ['retry', (queue: JobQueue, job: Awaited<ReturnType<typeof only>>) => queue.retry(job, 99, 'no')],

@@ -19,13 +19,15 @@ export function writeRateContract(
     const limiters = open(RATE)
     const did = newDid()
     let calls = 0
-    const charge = (writes: number, user: Did = did) => {
+    const next = () => {
       calls += 1
       const limiter = limiters[calls % limiters.length]
       if (limiter === undefined) throw new Error('there is no limiter')
-      return limiter.charge(user, writes)
+      return limiter
     }
-    return { charge }
+    const charge = (writes: number, user: Did = did) => next().charge(user, writes)
+    const refund = (writes: number) => next().refund(did, writes)
+    return { charge, refund }
   }
   const refused = (retryAfterMs: number) =>
     expect.objectContaining({ code: 'RateLimitExceeded', retryAfterMs })
@@ -56,6 +58,29 @@ export function writeRateContract(
     await expect(charge(1)).rejects.toEqual(refused(1))
     clock().nowMs += 1
     await charge(10)
+  })
+
+  it('takes back the newest of what it counted, and no more than that', async () => {
+    const { charge, refund } = setUp()
+    await charge(4)
+    clock().nowMs += 600
+    await charge(6)
+    await refund(3)
+    await charge(3)
+    await refund(100)
+    expect(await charge(10)).toMatchObject({ remaining: 0 })
+    await expect(charge(1)).rejects.toEqual(refused(100))
+    await refund(10)
+    await expect(charge(1)).rejects.toEqual(refused(100))
+  })
+
+  it('says with nothing to count whether it is a pause', async () => {
+    const { charge } = setUp()
+    for (let call = 0; call < 20; call += 1) await charge(0)
+    await charge(10)
+    expect(await charge(0)).toMatchObject({ remaining: 0 })
+    await expect(charge(1)).rejects.toEqual(refused(100))
+    await expect(charge(0)).rejects.toEqual(refused(100))
   })
 
   it('counts each user apart', async () => {

@@ -127,7 +127,9 @@ export function buildConfig(env: Env) {
       cooldownJitterMs: env.STRATOS_WRITE_RATE_COOLDOWN_JITTER_MS,
     },
     imports: { maxBytes: env.STRATOS_IMPORT_MAX_BYTES },
-    stubs: env.STRATOS_STUBS,
+    /** Writes that may be refused in such a window. */
+    maxWriteFailures: env.STRATOS_WRITE_RATE_MAX_FAILURES,
+    stubs: { mode: env.STRATOS_STUBS, batchMs: env.STRATOS_STUB_BATCH_MS },
   } as const
 }
 

@@ -255,6 +255,12 @@ export const ENV_TABLE = {
     'Limits',
     'Writes a user may make in a window',
   ),
+  STRATOS_WRITE_RATE_MAX_FAILURES: optional(
+    integer(1, 1_000_000),
+    300,
+    'Limits',
+    'Writes of a user that may be refused in a window; they do not count as writes',
+  ),
   STRATOS_WRITE_RATE_WINDOW_MS: optional(integer(100, 86_400_000), 60_000, 'Limits', 'Length of that window'),
   STRATOS_WRITE_RATE_COOLDOWN_MS: optional(
     integer(0, 86_400_000),
@@ -277,10 +283,16 @@ export const ENV_TABLE = {
   ),
 
   STRATOS_STUBS: optional(
-    oneOf('full', 'off'),
+    oneOf('full', 'minimal', 'off'),
     'full',
     'Stubs',
-    '`full` keeps a public stub of every record on the PDS, `off` none',
+    '`full` writes a public stub of every record to the PDS at once, `minimal` in batches that do not tell when, `off` none',
+  ),
+  STRATOS_STUB_BATCH_MS: optional(
+    integer(1_000, 86_400_000),
+    600_000,
+    'Stubs',
+    'Time between two batches with `minimal`; dates in stubs are rounded down to it',
   ),
 } as const satisfies Record<string, Option<unknown>>
 

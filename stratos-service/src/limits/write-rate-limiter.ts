@@ -5,7 +5,7 @@ import {
   type WriteRate,
   type WriteRateLimiter,
 } from 'stratos-core'
-import { allowanceOf, chargeWrites, NO_WRITES, type WriteRateState } from './write-rate.ts'
+import { allowanceOf, chargeWrites, NO_WRITES, refundWrites, type WriteRateState } from './write-rate.ts'
 
 const MAX_USERS = 20_000
 
@@ -35,5 +35,10 @@ export class MemoryWriteRateLimiter implements WriteRateLimiter {
     }
     if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
     return allowanceOf(state, this.#rate, nowMs)
+  }
+
+  async refund(did: Did, writes: number): Promise<void> {
+    const state = this.#states.get(did)
+    if (state !== undefined) this.#states.set(did, refundWrites(state, writes))
   }
 }

@@ -24,6 +24,7 @@ export function chargeWrites(
   random: () => number,
 ): Charge {
   if (nowMs < state.pausedUntilMs) return { state, retryAfterMs: state.pausedUntilMs - nowMs }
+  if (writes === 0) return { state, retryAfterMs: null }
   const recent = state.recent.filter(([atMs]) => atMs > nowMs - rate.windowMs)
   const counted = recent.reduce((sum, [, count]) => sum + count, 0)
   if (counted + writes > rate.maxWrites) {
@@ -33,8 +34,21 @@ export function chargeWrites(
   return { state: { recent: [...recent, [nowMs, writes]], pausedUntilMs: 0 }, retryAfterMs: null }
 }
 
+/** Takes back the newest of the writes that a state counts. */
+export function refundWrites({ recent, pausedUntilMs }: WriteRateState, writes: number): WriteRateState {
+  const kept: (readonly [number, number])[] = []
+  let rest = writes
+  for (const [atMs, count] of recent.toReversed()) {
+    const left = count - Math.min(rest, count)
+    rest -= count - left
+    if (left > 0) kept.push([atMs, left])
+  }
+  return { recent: kept.reverse(), pausedUntilMs }
+}
+
 /** What a state leaves of the window. */
-export function allowanceOf({ recent }: WriteRateState, rate: WriteRate, nowMs: number): WriteAllowance {
+export function allowanceOf(state: WriteRateState, rate: WriteRate, nowMs: number): WriteAllowance {
+  const recent = state.recent.filter(([atMs]) => atMs > nowMs - rate.windowMs)
   const counted = recent.reduce((sum, [, count]) => sum + count, 0)
   const oldestAtMs = recent[0]?.[0] ?? nowMs
   return {

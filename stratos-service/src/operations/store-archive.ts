@@ -7,6 +7,7 @@ import type { ImportPolicy } from './import-policy.ts'
 import { recordEntryOf, type WrittenRecord } from './record-entry.ts'
 import type { ArchivedRecord, RepoArchive } from './repo-archive.ts'
 import { stubWish } from './stub-job.ts'
+import { AT_ONCE } from './stub-timing.ts'
 import type { StubSettings } from './write-records.ts'
 
 /** As many as one request may write; an event names no more. */
@@ -41,6 +42,7 @@ export async function storeArchive(import_: {
       boundaries,
       formerBoundaries: [],
     }))
+    const timing = stubs?.timing ?? AT_ONCE
     const stubbed = written.filter(({ collection }) => stubs?.collections.has(collection))
     await Promise.all([
       stores.records.apply({
@@ -54,8 +56,8 @@ export async function storeArchive(import_: {
         removedRecords: [],
       }),
       stores.stubs.put(
-        stubbed.map((record) => stubWish(record, record, nowMs)),
-        nowMs,
+        stubbed.map((record) => stubWish(record, record, nowMs, timing)),
+        timing.dueAtMs(did, nowMs),
       ),
       stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs, indexOfCommit(ops)),
     ])

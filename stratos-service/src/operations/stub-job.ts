@@ -1,6 +1,7 @@
 import { isDatetimeString } from '@atproto/syntax'
 import type { JobWish, RecordKey } from 'stratos-core'
 import type { WrittenRecord } from './record-entry.ts'
+import type { StubTiming } from './stub-timing.ts'
 
 /** What is to become of the public stub of one record. It carries nothing of the record but its CID and its date. */
 export type StubJob =
@@ -11,11 +12,16 @@ export function stubWish(
   { collection, rkey }: RecordKey,
   written: Pick<WrittenRecord, 'record' | 'block'> | null,
   nowMs: number,
+  timing: StubTiming,
 ): JobWish {
   const job: StubJob =
     written === null
       ? { action: 'delete' }
-      : { action: 'put', cid: written.block.cid.toString(), createdAt: createdAtOf(written, nowMs) }
+      : {
+          action: 'put',
+          cid: written.block.cid.toString(),
+          createdAt: timing.dateOf(createdAtOf(written, nowMs)),
+        }
   return { key: `${collection}/${rkey}`, payload: JSON.stringify(job) }
 }
 

@@ -6,9 +6,11 @@ import { newDid } from 'stratos-core/testing'
 import { describe, expect, it } from 'vitest'
 import { describeEachDatabase, type Database } from '../../tests/_util/databases.ts'
 import { KeyedLock } from '../limits/keyed-lock.ts'
+import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
 import { initRepo } from './init-repo.ts'
 import { PrepareWrites } from './prepare-writes.ts'
 import { VisibleReferences } from './visible-references.ts'
+import { WriteBudget } from './write-budget.ts'
 import { WriteRecords } from './write-records.ts'
 import type { WriteOptions } from './writes.ts'
 
@@ -23,7 +25,10 @@ function setUp({ storage }: Database) {
   const writes = new WriteRecords({
     actors,
     prepare: new PrepareWrites({ references, policy, nowMs: Date.now, clockId: 0 }),
-    rate: storage.writeRateLimiter(RATE),
+    budget: new WriteBudget({
+      writes: storage.writeRateLimiter(RATE),
+      failures: new MemoryWriteRateLimiter(RATE, Date.now),
+    }),
     lock: new KeyedLock(),
     stubs: null,
     nowMs: Date.now,

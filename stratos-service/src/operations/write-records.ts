@@ -6,11 +6,9 @@ import {
   type Actors,
   type ActorStores,
   type Did,
-  type JobWish,
   type Nsid,
   type RepoHead,
   type UserViewer,
-  type WriteRateLimiter,
 } from 'stratos-core'
 import { buildCommit, RepoTree, type BuiltCommit } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
@@ -19,6 +17,8 @@ import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
 import { RecentRepos, type KnownRepo } from './recent-repos.ts'
 import { stubWish } from './stub-job.ts'
+import type { StubTiming } from './stub-timing.ts'
+import type { WriteBudget } from './write-budget.ts'
 import type { Write, WriteOptions, WriteResult } from './writes.ts'
 
 /** Carries stubs to the PDS; told before and after a commit that queues some. */
@@ -32,6 +32,7 @@ export interface StubSettings {
   readonly backlog: StubBacklog
   /** Collections whose records get a public stub: those that the service may write on a PDS. */
   readonly collections: ReadonlySet<Nsid>
+  readonly timing: StubTiming
 }
 
 /** What is to be committed, to whose repo. */
@@ -52,7 +53,7 @@ interface Outcome {
 export class WriteRecords {
   readonly #actors: Actors
   readonly #prepare: PrepareWrites
-  readonly #rate: WriteRateLimiter
+  readonly #budget: WriteBudget
   readonly #lock: KeyedLock
   readonly #stubs: StubSettings | null
   readonly #nowMs: () => number
@@ -61,7 +62,7 @@ export class WriteRecords {
   constructor(options: {
     actors: Actors
     prepare: PrepareWrites
-    rate: WriteRateLimiter
+    budget: WriteBudget
     lock: KeyedLock
     /** null keeps no public stubs. */
     stubs: StubSettings | null
@@ -69,7 +70,7 @@ export class WriteRecords {
   }) {
     this.#actors = options.actors
     this.#prepare = options.prepare
-    this.#rate = options.rate
+    this.#budget = options.budget
     this.#lock = options.lock
     this.#stubs = options.stubs
     this.#nowMs = options.nowMs
@@ -97,13 +98,23 @@ export class WriteRecords {
       if (actions.every((one) => author.grant?.mayWrite(one, collection) ?? true)) continue
       throw new StratosError('InsufficientScope', `the application may not ${action} ${collection}`)
     }
-    const allowance = await this.#rate.charge(repo, writes.length)
+    const { result, allowance } = await this.#budget.spend(repo, writes.length, () =>
+      this.#write(author, repo, writes, options),
+    )
+    if (result.commit !== undefined) this.#stubs?.backlog.wake(repo)
+    return { ...result, allowance }
+  }
+
+  async #write(
+    author: UserViewer,
+    repo: Did,
+    writes: readonly Write[],
+    options: WriteOptions,
+  ): Promise<Omit<WriteResult, 'allowance'>> {
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
     const order = { did: repo, writes: prepared, swapCommit: options.swapCommit, keypair }
-    const result = await this.#lock.run(repo, () => this.#carryOut(order))
-    if (result.commit !== undefined) this.#stubs?.backlog.wake(repo)
-    return { ...result, allowance }
+    return this.#lock.run(repo, () => this.#carryOut(order))
   }
 
   /**
@@ -153,7 +164,7 @@ export class WriteRecords {
       tree,
       keypair: order.keypair,
     })
-    await this.#store(stores, head, commit, changes, nowMs)
+    await this.#store(stores, did, head, commit, changes, nowMs)
     const { cid, rev, data } = commit
     return {
       result: { commit: { cid: cid.toString(), rev }, results },
@@ -163,6 +174,7 @@ export class WriteRecords {
 
   async #store(
     stores: ActorStores,
+    did: Did,
     head: RepoHead,
     commit: BuiltCommit,
     changes: readonly Change[],
@@ -179,7 +191,7 @@ export class WriteRecords {
         removed: commit.removedCids,
         removedRecords: commit.removedRecordCids,
       }),
-      stores.stubs.put(this.#stubJobsOf(changes, nowMs), nowMs),
+      this.#queueStubs(stores, did, changes, nowMs),
       stores.events.append(
         encodeCommitEvent({ rev: commit.rev, commit: commit.cid, ops }),
         nowMs,
@@ -188,10 +200,18 @@ export class WriteRecords {
     ])
   }
 
-  #stubJobsOf(changes: readonly Change[], nowMs: number): JobWish[] {
-    return changes
-      .filter(({ write }) => this.#stubs?.collections.has(write.collection) === true)
-      .map(({ write }) => stubWish(write, write.action === 'delete' ? null : write, nowMs))
+  async #queueStubs(
+    { stubs }: ActorStores,
+    did: Did,
+    changes: readonly Change[],
+    nowMs: number,
+  ): Promise<void> {
+    if (this.#stubs === null) return
+    const { collections, timing } = this.#stubs
+    const wishes = changes
+      .filter(({ write }) => collections.has(write.collection))
+      .map(({ write }) => stubWish(write, write.action === 'delete' ? null : write, nowMs, timing))
+    await stubs.put(wishes, timing.dueAtMs(did, nowMs))
   }
 }
 

@@ -19,8 +19,8 @@ export class SqlJobQueue implements JobQueue {
     this.#statements = statements
   }
 
-  async put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
-    await together(pieces(wishes).map((piece) => this.#put(piece, nowMs)))
+  async put(wishes: readonly JobWish[], dueAtMs: number): Promise<void> {
+    await together(pieces(wishes).map((piece) => this.#put(piece, dueAtMs)))
   }
 
   async find(key: string): Promise<Job | null> {
@@ -77,12 +77,16 @@ export class SqlJobQueue implements JobQueue {
     return { waiting: totalOf(0), givenUp: totalOf(1) }
   }
 
-  async #put(wishes: readonly JobWish[], nowMs: number): Promise<void> {
-    const wanted = { queue: this.#queue, nowMs, wishes: wishes.map(({ key, payload }) => ({ key, payload })) }
+  async #put(wishes: readonly JobWish[], dueAtMs: number): Promise<void> {
+    const wanted = {
+      queue: this.#queue,
+      dueAtMs,
+      wishes: wishes.map(({ key, payload }) => ({ key, payload })),
+    }
     await this.#statements.run(this.#db, 'put jobs', wanted, (given) => this.#insert(given))
   }
 
-  #insert({ queue, nowMs, wishes }: { queue: string; nowMs: number; wishes: readonly JobWish[] }) {
+  #insert({ queue, dueAtMs, wishes }: { queue: string; dueAtMs: number; wishes: readonly JobWish[] }) {
     return this.#db
       .insertInto('job')
       .values((eb) => {
@@ -99,14 +103,26 @@ export class SqlJobQueue implements JobQueue {
           position: eb(eb.fn.coalesce(last, eb.val(0)), '+', index + 1),
           payload,
           version: 1,
-          ...renewed(nowMs),
+          ...renewed(dueAtMs),
         }))
       })
       .onConflict((conflict) =>
         conflict.columns(['queue', 'key']).doUpdateSet((eb) => ({
           payload: eb.ref('excluded.payload'),
           version: eb('job.version', '+', 1),
-          ...renewed(nowMs),
+          ...renewed(dueAtMs),
+          next_attempt_at_ms: eb
+            .case()
+            .when(
+              eb.and([
+                eb('job.given_up', '=', 0),
+                eb('job.attempts', '=', 0),
+                eb('job.next_attempt_at_ms', '<', eb.ref('excluded.next_attempt_at_ms')),
+              ]),
+            )
+            .then(eb.ref('job.next_attempt_at_ms'))
+            .else(eb.ref('excluded.next_attempt_at_ms'))
+            .end(),
         })),
       )
   }

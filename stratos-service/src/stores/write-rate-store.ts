@@ -8,7 +8,14 @@ import {
   type WriteRateLimiter,
 } from 'stratos-core'
 import { KeyedLock } from '../limits/keyed-lock.ts'
-import { allowanceOf, chargeWrites, idleAtMs, NO_WRITES, type WriteRateState } from '../limits/write-rate.ts'
+import {
+  allowanceOf,
+  chargeWrites,
+  idleAtMs,
+  NO_WRITES,
+  refundWrites,
+  type WriteRateState,
+} from '../limits/write-rate.ts'
 import type { ServiceTables } from './schema.ts'
 
 const SWEEP_EVERY_MS = 60_000
@@ -48,14 +55,28 @@ export class SqlWriteRateLimiter implements WriteRateLimiter {
 
   async charge(did: Did, writes: number): Promise<WriteAllowance> {
     await this.#sweep()
+    const { state, retryAfterMs, nowMs } = await this.#change(did, (before, nowMs) => ({
+      ...chargeWrites(before, writes, this.#rate, nowMs, this.#random),
+      nowMs,
+    }))
+    if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
+    return allowanceOf(state, this.#rate, nowMs)
+  }
+
+  async refund(did: Did, writes: number): Promise<void> {
+    await this.#change(did, (before) => ({ state: refundWrites(before, writes) }))
+  }
+
+  async #change<C extends { readonly state: WriteRateState }>(
+    did: Did,
+    change: (before: WriteRateState, nowMs: number) => C,
+  ): Promise<C> {
     return this.#turns.run(did, async () => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        const nowMs = this.#nowMs()
         const known = this.#known.get(did) ?? (await this.#load(did))
-        const { state, retryAfterMs } = chargeWrites(known.state, writes, this.#rate, nowMs, this.#random)
-        if (state !== known.state && !(await this.#save(did, known.version, state))) continue
-        if (retryAfterMs !== null) throw new RateLimitedError(retryAfterMs)
-        return allowanceOf(state, this.#rate, nowMs)
+        const changed = change(known.state, this.#nowMs())
+        if (changed.state === known.state || (await this.#save(did, known.version, changed.state)))
+          return changed
       }
       throw new StratosError('ServiceUnavailable', 'too many writes at the same time')
     })
