@@ -56,7 +56,7 @@ const zones = [
       'config',
       'composition',
     ].map(service),
-    service('service.ts'),
+    [service('service.ts'), service('composition')],
     'only an entry point builds the service',
   ),
 

@@ -122,6 +122,7 @@ export type {
   IndexedEvent,
   Job,
   JobQueue,
+  LeaseStore,
   JobWish,
   LoggedEvent,
   OpenSpool,

@@ -82,6 +82,7 @@ export async function startService(
   const stubs = new StubWriter({
     actors,
     backlog,
+    leases: config.storage.backend === 'sqlite' ? null : storage.stubLeases,
     enrollments: storage.enrollments,
     pds,
     service: `${service.did}#${service.fragment}`,

@@ -1,4 +1,5 @@
 export type { ActorStores, Actors } from './actors.ts'
+export type { LeaseStore } from './lease-store.ts'
 export type { Approval, ApprovalStore } from './approval-store.ts'
 export type { AuditEntry, AuditLog, AuditNote, AuditedAction } from './audit-log.ts'
 export type { BacklogStore } from './backlog-store.ts'

@@ -52,14 +52,14 @@ const job = (key: string, nextAttemptAtMs = NOW): Job => ({
   lastError: null,
 })
 
-async function drain(jobs: readonly Job[], run: (job: Job) => Promise<void>) {
+async function drain(jobs: readonly Job[], run: (job: Job) => Promise<void>, spentMs = 0) {
   const queue = new NotingQueue(jobs)
   const ran: string[] = []
   const noting = async (next: Job) => {
     ran.push(next.key)
     await run(next)
   }
-  const context = { nowMs: () => NOW, onFailure: () => undefined }
+  const context = { nowMs: () => NOW + ran.length * spentMs, untilMs: NOW + 100, onFailure: () => undefined }
   const { nextAttemptAtMs } = await drainPage(queue.access, noting, context)
   return { ran, notes: queue.notes, transactions: queue.transactions, nextAttemptAtMs }
 }
@@ -96,6 +96,16 @@ describe('draining a queue', () => {
   it('waits for a job that is not due', async () => {
     const { ran, nextAttemptAtMs } = await drain([job('a', NOW + 500), job('b')], async () => undefined)
     expect([ran, nextAttemptAtMs]).toEqual([[], NOW + 500])
+  })
+
+  it('leaves the rest for later when it has taken long', async () => {
+    const jobs = ['a', 'b', 'c', 'd'].map((key) => job(key))
+    const { ran, notes, nextAttemptAtMs } = await drain(jobs, async () => undefined, 60)
+    expect([ran, notes]).toEqual([
+      ['a', 'b'],
+      ['a done', 'b done'],
+    ])
+    expect(nextAttemptAtMs).toBe(NOW + 120)
   })
 
   it('comes back at once when there is more than a page', async () => {

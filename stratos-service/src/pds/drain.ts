@@ -25,7 +25,12 @@ export interface DrainResult {
 export async function drainPage(
   access: QueueAccess,
   run: (job: Job) => Promise<void>,
-  context: { nowMs: () => number; onFailure: (job: Job, err: unknown) => void },
+  context: {
+    nowMs: () => number
+    /** No job is begun after this; the rest is for another page. */
+    untilMs: number
+    onFailure: (job: Job, err: unknown) => void
+  },
 ): Promise<DrainResult> {
   const jobs = await access.read((queue) => queue.list(PAGE))
   const outcomes: ((queue: JobQueue) => Promise<void>)[] = []
@@ -33,6 +38,10 @@ export async function drainPage(
   for (const job of jobs) {
     if (job.nextAttemptAtMs > context.nowMs()) {
       nextAttemptAtMs = job.nextAttemptAtMs
+      break
+    }
+    if (context.nowMs() > context.untilMs) {
+      nextAttemptAtMs = context.nowMs()
       break
     }
     try {

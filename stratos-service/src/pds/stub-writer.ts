@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   buildStub,
   formatAtUri,
@@ -7,6 +8,7 @@ import {
   type Did,
   type EnrollmentStore,
   type Job,
+  type LeaseStore,
 } from 'stratos-core'
 import type { Logger } from '../logger.ts'
 import { drainPage, type DrainResult, type QueueAccess } from './drain.ts'
@@ -17,12 +19,19 @@ import { WakeUps } from './wake-ups.ts'
 const CONCURRENT_PER_PDS = 4
 const CONCURRENT = 64
 const IDLE_MS = 60_000
+/** How long a page may take before the last of its jobs is begun, and after that, with all its time-outs. */
+const PAGE_MS = 5_000
+const LEASE_MS = PAGE_MS + 25_000
+/** How soon the work of an instance that died is found, once its leases have ended. */
+const LOOK_AROUND_EVERY_MS = 15_000
 
 type StubJob = { action: 'put'; cid: string; createdAt: string } | { action: 'delete' }
 
 /**
  * Carries public stubs to the users' PDSes. The jobs lie in the actors' own databases, written by the commits that make
  * them necessary; this drains them, in order for each actor and side by side for different ones.
+ *
+ * Of several instances one at a time works for an actor: two could write two versions of a stub in the wrong order.
  */
 export class StubWriter {
   readonly #actors: Pick<Actors, 'read' | 'transact'>
@@ -36,12 +45,17 @@ export class StubWriter {
   readonly #wakeUps: WakeUps<Did>
   readonly #all = new Semaphore(CONCURRENT)
   readonly #perPds = new Map<string, Semaphore>()
-  /** Actors in the backlog store, as far as this instance put them there. */
-  readonly #marked = new Map<Did, { idleSinceMs: number }>()
+  /** When this instance last put actors into the backlog store. */
+  readonly #marked = new Map<Did, { atMs: number }>()
+  readonly #leases: LeaseStore | null
+  readonly #holder = randomUUID()
+  #lookAround: NodeJS.Timeout | null = null
 
   constructor(options: {
     actors: Pick<Actors, 'read' | 'transact'>
     backlog: BacklogStore
+    /** null where this process is the only instance. */
+    leases: LeaseStore | null
     enrollments: Pick<EnrollmentStore, 'find'>
     pds: Pick<PdsAccounts, 'open'>
     service: string
@@ -50,6 +64,7 @@ export class StubWriter {
   }) {
     this.#actors = options.actors
     this.#backlog = options.backlog
+    this.#leases = options.leases
     this.#enrollments = options.enrollments
     this.#pds = options.pds
     this.#service = options.service
@@ -62,21 +77,31 @@ export class StubWriter {
     )
   }
 
-  /** Takes up what an earlier run left behind. */
+  /** Takes up what an earlier run left behind, and from time to time what other instances did. */
   async start(): Promise<void> {
-    for (const did of await this.#backlog.list()) {
-      this.#marked.set(did, { idleSinceMs: this.#nowMs() })
-      this.wake(did)
-    }
+    await this.#takeUp()
+    if (this.#leases === null) return
+    this.#lookAround = setInterval(() => {
+      this.#takeUp().catch((err: unknown) => this.#logger.error({ err }, 'the stub backlog cannot be read'))
+    }, LOOK_AROUND_EVERY_MS).unref()
   }
 
   async stop(): Promise<void> {
+    if (this.#lookAround !== null) clearInterval(this.#lookAround)
     await this.#wakeUps.stop()
   }
 
+  async #takeUp(): Promise<void> {
+    for (const did of await this.#backlog.list()) if (!this.#wakeUps.knows(did)) this.wake(did)
+  }
+
+  /** Repeated now and then, as another instance may find the actor idle: see `#unmarkWhenIdle`. */
   async mark(did: Did): Promise<void> {
-    if (!this.#marked.has(did)) await this.#backlog.add(did)
-    this.#marked.set(did, { idleSinceMs: this.#nowMs() })
+    const nowMs = this.#nowMs()
+    const marked = this.#marked.get(did)
+    if (marked !== undefined && nowMs - marked.atMs < IDLE_MS / 2) return
+    await this.#backlog.add(did)
+    this.#marked.set(did, { atMs: nowMs })
   }
 
   wake(did: Did): void {
@@ -86,8 +111,21 @@ export class StubWriter {
   /** A page at a time: whoever has much to write takes turns with the others for the PDS's attention. */
   async #drain(did: Did): Promise<number | null> {
     const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
-    const { nextAttemptAtMs } = await this.#slot(pds, () => this.#drainPage(did))
+    const nextAttemptAtMs = await this.#slot(pds, () => this.#drainLeased(did))
     return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
+  }
+
+  /** @returns when to come back, or null if nothing is left to do */
+  async #drainLeased(did: Did): Promise<number | null> {
+    const nowMs = this.#nowMs()
+    const takenUntilMs = (await this.#leases?.take(did, this.#holder, nowMs, nowMs + LEASE_MS)) ?? null
+    // Whoever holds it may have looked before the newest job was there.
+    if (takenUntilMs !== null) return takenUntilMs
+    try {
+      return (await this.#drainPage(did)).nextAttemptAtMs
+    } finally {
+      await this.#leases?.release(did, this.#holder)
+    }
   }
 
   async #drainPage(did: Did): Promise<DrainResult> {
@@ -102,6 +140,7 @@ export class StubWriter {
     }
     return drainPage(access, carryOut, {
       nowMs: this.#nowMs,
+      untilMs: this.#nowMs() + PAGE_MS,
       onFailure: (job, err) =>
         this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
     })
@@ -109,9 +148,12 @@ export class StubWriter {
 
   /** A busy actor stays marked, so that its writes need not be preceded by one to the backlog. */
   async #unmarkWhenIdle(did: Did): Promise<number | null> {
-    const idleSinceMs = this.#marked.get(did)?.idleSinceMs ?? 0
-    if (this.#nowMs() - idleSinceMs < IDLE_MS) return idleSinceMs + IDLE_MS
-    const { givenUp } = await this.#actors.read(did, ({ stubs }) => stubs.count())
+    const { lastAtMs, givenUp } = await this.#actors.read(did, async ({ events, stubs }) => {
+      const [last] = await events.listAfter((await events.latestSeq()) - 1, 1)
+      return { lastAtMs: last?.atMs ?? 0, givenUp: (await stubs.count()).givenUp }
+    })
+    // Every instance that has written since has marked the actor since, or will with its next write.
+    if (this.#nowMs() - lastAtMs < IDLE_MS) return lastAtMs + IDLE_MS
     // Forget first: a write that comes now marks the actor again, before or after the removal.
     this.#marked.delete(did)
     // Who counts what was given up finds it by the backlog.

@@ -43,6 +43,11 @@ export class WakeUps<K> {
     return entry.done
   }
 
+  /** Whether a run of this key is under way or will come by itself. */
+  knows(key: K): boolean {
+    return this.#active.has(key) || this.#timers.has(key)
+  }
+
   /** Lets the runs under way end and starts none anew. */
   async stop(): Promise<void> {
     this.#stopped = true

@@ -68,7 +68,7 @@ export async function listActors(db: Kysely<ServiceTables>, after: string, limit
 /** Removes an actor's number and what only makes sense together with it; only within a transaction. */
 export async function deleteActor(db: Kysely<ServiceTables>, did: Did): Promise<void> {
   await together(
-    (['actor', 'stub_backlog', 'blob_backlog', 'write_rate'] as const).map((table) =>
+    (['actor', 'stub_backlog', 'stub_lease', 'blob_backlog', 'write_rate'] as const).map((table) =>
       db.deleteFrom(table).where('did', '=', did).execute(),
     ),
   )

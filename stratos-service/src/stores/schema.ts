@@ -106,6 +106,8 @@ export interface ServiceTables extends FeedTables, JobTables {
   }
   /** Actors whose stub queue may hold work; written before the first such commit, removed when the queue ran dry. */
   stub_backlog: { did: string }
+  /** Which instance carries an actor's stubs to the PDS, and until when. */
+  stub_lease: { did: string; holder: string; until_ms: number }
   /** Actors whose blobs may need looking after. */
   blob_backlog: { did: string }
   /**

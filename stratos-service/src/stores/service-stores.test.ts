@@ -1,6 +1,7 @@
 import {
   auditLogContract,
   backlogStoreContract,
+  leaseStoreContract,
   enrollmentStoreContract,
   replayStoreContract,
   sessionStoreContract,
@@ -28,6 +29,7 @@ describeEachDatabase('EnrollmentStore', (database) =>
 )
 describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))
 describeEachDatabase('AuditLog', (database) => auditLogContract(() => database().storage.audit))
+describeEachDatabase('LeaseStore', (database) => leaseStoreContract(() => database().storage.stubLeases))
 describeEachDatabase('BacklogStore', (database) => backlogStoreContract(() => database().storage.backlog))
 describeEachDatabase('BacklogStore of blobs', (database) =>
   backlogStoreContract(() => database().storage.blobBacklog),

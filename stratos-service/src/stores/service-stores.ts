@@ -6,6 +6,7 @@ import type { Vault } from '../config/vault.ts'
 import type { DialectTraits } from './dialect.ts'
 import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
 import { SqlJobQueue } from './job-queue.ts'
+import { SqlLeaseStore } from './lease-store.ts'
 import { CachedMemberships } from './memberships.ts'
 import { OauthSessionStore, OauthStateStore } from './oauth-store.ts'
 import type { ServiceTables } from './schema.ts'
@@ -27,6 +28,7 @@ export function serviceStores(
     approvals: new SqlApprovalStore(db, nowMs),
     audit: new SqlAuditLog(db, nowMs),
     backlog: new SqlBacklogStore(db, 'stub_backlog'),
+    stubLeases: new SqlLeaseStore(db),
     blobBacklog: new SqlBacklogStore(db, 'blob_backlog'),
     serviceKeys: new SqlServiceKeys(db, nowMs),
     sessions: new SqlSessionStore(db),

@@ -55,6 +55,8 @@ export class SqlWriteRateLimiter implements WriteRateLimiter {
 
   async charge(did: Did, writes: number): Promise<WriteAllowance> {
     await this.#sweep()
+    // What is only asked is not written, so it would not come to light that another instance knows better.
+    if (writes === 0) this.#known.delete(did)
     const { state, retryAfterMs, nowMs } = await this.#change(did, (before, nowMs) => ({
       ...chargeWrites(before, writes, this.#rate, nowMs, this.#random),
       nowMs,

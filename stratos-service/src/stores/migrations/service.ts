@@ -12,6 +12,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0004-blob-backlog', up: (schema) => createBlobBacklog(schema, traits) },
     { name: '0005-feed-of-the-service', up: (schema) => prepareServiceFeed(schema, traits) },
     { name: '0006-service-keys', up: (schema) => createServiceKeyTable(schema, traits) },
+    { name: '0007-stub-leases', up: (schema) => createStubLeases(schema, traits) },
   ]
 }
 
@@ -146,5 +147,14 @@ async function prepareServiceFeed(schema: SchemaModule, traits: DialectTraits): 
     .addColumn('at_ms', 'bigint', (col) => col.notNull())
     .addColumn('tags', text, (col) => col.notNull())
     .addColumn('weight', 'integer', (col) => col.notNull())
+    .execute()
+}
+
+async function createStubLeases(schema: SchemaModule, { text }: DialectTraits): Promise<void> {
+  await schema
+    .createTable('stub_lease')
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('holder', text, (col) => col.notNull())
+    .addColumn('until_ms', 'bigint', (col) => col.notNull())
     .execute()
 }
