@@ -53,9 +53,10 @@ it('shows an operator what waits for the PDSes, and nobody else', async () => {
   expect((await alice.call('GET', 'zone.stratos.admin.listJobs')).status).toBe(401)
   expect((await ask('stats')).body).toMatchObject({ enrollments: net.accounts.length, jobsGivenUp: 0 })
 
-  await waitUntil('the queue is dry', async () => (await ask('listJobs', { did })).body.jobs.length === 0)
+  const isDry = async () => (await ask('listJobs', { did })).body.jobs.length === 0
+  await waitUntil('the queue is dry', isDry, 60_000)
   expect((await ask('stats')).body).toMatchObject({ jobsWaiting: 0 })
-})
+}, 90_000)
 
 describe('the enrollments', () => {
   it('are listed page by page, all of them or those behind a boundary', async () => {

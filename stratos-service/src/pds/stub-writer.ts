@@ -19,11 +19,13 @@ import { WakeUps } from './wake-ups.ts'
 const CONCURRENT_PER_PDS = 4
 const CONCURRENT = 64
 const IDLE_MS = 60_000
-/** How long a page may take before the last of its jobs is begun, and after that, with all its time-outs. */
+/** No job of a page is begun after that, so that everybody has a turn. */
 const PAGE_MS = 5_000
-const LEASE_MS = PAGE_MS + 25_000
-/** How soon the work of an instance that died is found, once its leases have ended. */
-const LOOK_AROUND_EVERY_MS = 15_000
+/** How long nobody works for the actors of an instance that died, ... */
+const LEASE_MS = 10_000
+const RENEW_EVERY_MS = 3_000
+/** ... and how soon that is noticed. */
+const LOOK_AROUND_EVERY_MS = 10_000
 
 type StubJob = { action: 'put'; cid: string; createdAt: string } | { action: 'delete' }
 
@@ -117,15 +119,27 @@ export class StubWriter {
 
   /** @returns when to come back, or null if nothing is left to do */
   async #drainLeased(did: Did): Promise<number | null> {
-    const nowMs = this.#nowMs()
-    const takenUntilMs = (await this.#leases?.take(did, this.#holder, nowMs, nowMs + LEASE_MS)) ?? null
+    const leases = this.#leases
+    if (leases === null) return (await this.#drainPage(did)).nextAttemptAtMs
+    const takenUntilMs = await this.#takeLease(leases, did)
     // Whoever holds it may have looked before the newest job was there.
     if (takenUntilMs !== null) return takenUntilMs
+    const renewal = setInterval(() => {
+      this.#takeLease(leases, did).catch((err: unknown) => {
+        this.#logger.warn({ did, err }, 'the lease of a stub queue cannot be renewed')
+      })
+    }, RENEW_EVERY_MS)
     try {
       return (await this.#drainPage(did)).nextAttemptAtMs
     } finally {
-      await this.#leases?.release(did, this.#holder)
+      clearInterval(renewal)
+      await leases.release(did, this.#holder)
     }
+  }
+
+  async #takeLease(leases: LeaseStore, did: Did): Promise<number | null> {
+    const nowMs = this.#nowMs()
+    return leases.take(did, this.#holder, nowMs, nowMs + LEASE_MS)
   }
 
   async #drainPage(did: Did): Promise<DrainResult> {
