@@ -5,10 +5,14 @@ import { POST, post } from './_util/post.ts'
 
 const network = useNetwork({
   enrolled: true,
-  serviceEnv: { STRATOS_WRITE_RATE_MAX_WRITES: '5', STRATOS_WRITE_RATE_COOLDOWN_MS: '60000' },
+  serviceEnv: {
+    STRATOS_WRITE_RATE_MAX_WRITES: '5',
+    STRATOS_WRITE_RATE_MAX_FAILURES: '8',
+    STRATOS_WRITE_RATE_COOLDOWN_MS: '60000',
+  },
 })
 
-it('tells writers what they have left, counts every write of a batch, and asks those who exceed it to wait', async () => {
+it('LIM-001, AWR-009: tells writers what they have left, counts every write of a batch, and asks those who exceed it to wait', async () => {
   const net = network()
   const { did } = accountOf(net, 'alice')
   const alice = await ProofClient.signIn(net, accountOf(net, 'alice'))
@@ -41,4 +45,20 @@ it('tells writers what they have left, counts every write of a batch, and asks t
   const bob = await ProofClient.signIn(net, accountOf(net, 'bob'))
   const own = { repo: accountOf(net, 'bob').did, collection: POST, record }
   expect((await bob.call('POST', 'com.atproto.repo.createRecord', { body: own })).status).toBe(200)
+})
+
+it('LIM-003: counts refused writes against a limit of their own, and not against that of writes', async () => {
+  const net = network()
+  const { did } = accountOf(net, 'carol')
+  const carol = await ProofClient.signIn(net, accountOf(net, 'carol'))
+  const create = (names: readonly string[]) =>
+    carol.call('POST', 'com.atproto.repo.createRecord', {
+      body: { repo: did, collection: POST, record: post(net.serviceDid, 'x', names) },
+    })
+  for (let refusal = 0; refusal < 6; refusal += 1) expect((await create(['general'])).status).toBe(400)
+  expect((await create(['other'])).headers['ratelimit-remaining']).toBe('4')
+  for (let refusal = 0; refusal < 3; refusal += 1) expect((await create(['general'])).status).toBe(400)
+  const throttled = await create(['other'])
+  expect([throttled.status, throttled.body.error]).toEqual([429, 'RateLimitExceeded'])
+  expect(Number(throttled.headers['retry-after'])).toBeGreaterThan(50)
 })

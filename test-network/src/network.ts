@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { CAST, type Account } from './accounts.ts'
 import { enroll, refreshAccount, setBoundaries, type EnrollmentSite } from './enrollment.ts'
+import { reserveFreePorts } from './free-port.ts'
 import { openPlace, type NetworkPlace, type PlaceOptions } from './network-place.ts'
 import { startPlcAndPds, type PlcAndPds } from './plc-and-pds.ts'
 import { startPostgres } from './postgres.ts'
@@ -55,7 +56,15 @@ export interface Network extends Omit<PlcAndPds, 'ended'> {
   /** Ends the service with `signal` (default SIGTERM; SIGKILL is a crash) and starts it again on the same data. */
   restartService(signal?: NodeJS.Signals): Promise<void>
   stopService(signal?: NodeJS.Signals): Promise<void>
+  /** Starts another instance of the service over the same Postgres database and the same keys, on a port of its own. */
+  startInstance(): Promise<Instance>
   close(): Promise<void>
+}
+
+/** An instance of the service besides the first. Proofs for it name the service's own URL. */
+export interface Instance {
+  readonly url: string
+  stop(signal?: NodeJS.Signals): Promise<void>
 }
 
 /**
@@ -106,19 +115,19 @@ async function build(
 
   step('starting the service …')
   await place.service.release()
-  const service = new ServiceProcess({
-    port: place.service.port,
+  const serviceOptions = {
     directory: join(place.directory, 'service'),
     plcUrl: base.plcUrl,
     pdsUrl: base.pdsUrl,
     adminPassword: place.adminPassword,
     env: { ...storageEnv, ...options.serviceEnv },
-    onLine: (line) => {
+    onLine: (line: string) => {
       const readable = formatServiceLine(line, options.minLogLevel ?? 40)
       if (readable !== null) log(`service: ${readable}`)
     },
     onCrash: crash.resolve,
-  })
+  }
+  const service = new ServiceProcess({ ...serviceOptions, port: place.service.port })
   parts.push(() => service.stop())
   await service.start()
 
@@ -171,6 +180,20 @@ async function build(
       await service.start()
     },
     stopService: (signal) => service.stop(signal),
+    async startInstance() {
+      const [port] = await reserveFreePorts(1)
+      if (port === undefined) throw new Error('a port was asked for')
+      await port.release()
+      const own = { STRATOS_SERVICE_DID: service.did, STRATOS_PUBLIC_URL: service.url }
+      const instance = new ServiceProcess({
+        ...serviceOptions,
+        port: port.port,
+        env: { ...serviceOptions.env, ...own },
+      })
+      parts.push(() => instance.stop())
+      await instance.start()
+      return { url: instance.url, stop: (signal) => instance.stop(signal) }
+    },
     close,
   }
 

@@ -1,8 +1,8 @@
 import * as atcuteCbor from '@atcute/cbor'
 import { verifySigWithDidKey } from '@atcute/crypto'
 import * as atcuteMst from '@atcute/mst'
-import { MST, MemoryBlockstore } from '@atproto/repo'
-import { parseCid } from '@atproto/lex-data'
+import { BlockMap, MST, MemoryBlockstore, verifyRepo } from '@atproto/repo'
+import { cidForCbor, parseCid } from '@atproto/lex-data'
 import { describe, expect, it } from 'vitest'
 import type { Did, Rkey } from '../ids.ts'
 import { type RecordBlock, encodeRecord } from '../record/record-block.ts'
@@ -208,6 +208,8 @@ describe('a repo after many random commits', () => {
         )
         for (const [cid, bytes] of commit.newBlocks) everything.set(cid, bytes)
 
+        const { sig, signed } = decodeCommit(commit)
+        expect(await verifySigWithDidKey(keypair.did(), sig, signed)).toBe(true)
         expect(commit.data.toString()).toBe(await rootOfFreshTree(repo.records))
         expect([...repo.blocks.keys()].sort()).toEqual(await reachable(repo))
         const { created, deleted } = await nodeDiff(
@@ -219,6 +221,7 @@ describe('a repo after many random commits', () => {
         expect(nodes.sort()).toEqual([...created].sort())
         expect([...commit.removedCids].sort()).toEqual([...deleted, before.cid.toString()].sort())
       }
+      await expectVerified(repo)
     },
   )
 })
@@ -241,6 +244,20 @@ async function randomWrites(
     else writes.push(await update(rkey, text))
   }
   return writes
+}
+
+/** What the official library makes of all blocks together, each of which its CID names. */
+async function expectVerified(repo: MemoryRepo): Promise<void> {
+  const blocks = new BlockMap()
+  for (const [cid, bytes] of repo.blocks) {
+    expect((await cidForCbor(bytes)).toString()).toBe(cid)
+    blocks.set(parseCid(cid), bytes)
+  }
+  const { creates } = await verifyRepo(blocks, repo.head.cid, DID, keypair.did())
+  const verified = creates.map(
+    ({ collection, rkey, cid }) => [`${collection}/${rkey}`, cid.toString()] as const,
+  )
+  expect(new Map(verified)).toEqual(repo.records)
 }
 
 async function rootOfFreshTree(records: ReadonlyMap<string, string>): Promise<string> {
