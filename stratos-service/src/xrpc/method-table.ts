@@ -19,6 +19,7 @@ import { networkOf } from '../limits/network-of.ts'
 import { headersOf, toXrpcError } from './errors.ts'
 import { PreparedJson } from './prepared-json.ts'
 import { jsonBody } from './json-body.ts'
+import { withQuietInput } from './quiet-schema.ts'
 
 type Method = l.Procedure | l.Query
 
@@ -112,7 +113,7 @@ export class MethodTable {
         }),
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
-    this.server.add(method, config as never)
+    this.server.add(withQuietInput(method), config as never)
   }
 
   /** GET and POST in each other's place are told so by the XRPC server; it knows no other verb. */
