@@ -38,13 +38,29 @@ export class ProofClient {
   readonly #ath: string
   nonce: string | undefined
 
-  constructor(serviceUrl: string, token = `token-${randomUUID()}`) {
+  constructor(
+    serviceUrl: string,
+    token = `token-${randomUUID()}`,
+    keys = generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ) {
     this.serviceUrl = serviceUrl
     this.token = token
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const { privateKey, publicKey } = keys
     this.#privateKey = privateKey
     this.#jwk = { ...publicKey.export({ format: 'jwk' }) }
     this.#ath = createHash('sha256').update(token).digest('base64url')
+  }
+
+  /**
+   * A client whose token an authorization server issued for its key.
+   *
+   * @param issue makes the token, given the thumbprint of the key
+   */
+  static withToken(serviceUrl: string, issue: (jkt: string) => string): ProofClient {
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const { crv, kty, x, y } = keys.publicKey.export({ format: 'jwk' })
+    const jkt = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+    return new ProofClient(serviceUrl, issue(jkt), keys)
   }
 
   /** Registers a fresh key for an account, by a service JWT from the account's own PDS. */

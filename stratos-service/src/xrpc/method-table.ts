@@ -118,7 +118,7 @@ export class MethodTable {
 
   /** GET and POST in each other's place are told so by the XRPC server; it knows no other verb. */
   #refuseOtherVerbs(nsid: string, verbs: readonly string[]): void {
-    this.server.router.all(`/xrpc/${nsid}`, (req, res, next) => {
+    this.server.routes.all(`/xrpc/${nsid}`, (req, res, next) => {
       if (verbs.includes(req.method)) return next()
       res.setHeader('Allow', verbs.join(', '))
       if (req.method === 'GET' || req.method === 'POST') return next()
