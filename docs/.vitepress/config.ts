@@ -27,6 +27,8 @@ const operator = {
     { text: 'Configuration', link: '/operator/configuration' },
     { text: 'Storage', link: '/operator/storage' },
     { text: 'Administration', link: '/operator/administration' },
+    { text: 'Security', link: '/operator/security' },
+    { text: 'Threat model', link: '/operator/threat-model' },
   ],
 }
 

@@ -35,14 +35,14 @@ describe('a proof by a registered key', () => {
     expect((await client.callOnce('GET', LIST, { params: params() })).status).toBe(200)
   })
 
-  it('is accepted once', async () => {
+  it('DPP-001: is accepted once', async () => {
     const url = alice.url(LIST, params())
     const headers = { dpop: alice.proof('GET', url) }
     expect((await alice.send('GET', url, { headers })).status).toBe(200)
     expect((await alice.send('GET', url, { headers })).status).toBe(401)
   })
 
-  it('is accepted once also when a hundred copies arrive together', async () => {
+  it('DPP-003: is accepted once also when a hundred copies arrive together', async () => {
     const url = alice.url(LIST, params())
     const headers = { dpop: alice.proof('GET', url) }
     const answers = await Promise.all(
@@ -55,15 +55,15 @@ describe('a proof by a registered key', () => {
 
   const wrong: [string, () => ProofOverrides][] = [
     ['of another method', () => ({ claims: { htm: 'POST' } })],
-    ['for another host', () => ({ claims: { htu: `http://evil.example/xrpc/${LIST}` } })],
-    ['for another path', () => ({ claims: { htu: alice.url(CREATE) } })],
+    ['DPP-005: for another host', () => ({ claims: { htu: `http://evil.example/xrpc/${LIST}` } })],
+    ['DPP-005: for another path', () => ({ claims: { htu: alice.url(CREATE) } })],
     ['from two minutes ago', () => ({ claims: { iat: Math.floor(Date.now() / 1000) - 120 } })],
     ['from the future', () => ({ claims: { iat: Math.floor(Date.now() / 1000) + 120 } })],
     ['without a jti', () => ({ claims: { jti: undefined } })],
-    ['for another token', () => ({ claims: { ath: 'AAAA' } })],
-    ['without ath', () => ({ claims: { ath: undefined } })],
+    ['DPP-009: for another token', () => ({ claims: { ath: 'AAAA' } })],
+    ['DPP-009: without ath', () => ({ claims: { ath: undefined } })],
     ['of another type', () => ({ header: { typ: 'JWT' } })],
-    ['without an algorithm', () => ({ header: { alg: 'none' } })],
+    ['DPP-015: without an algorithm', () => ({ header: { alg: 'none' } })],
     ['with a critical extension', () => ({ header: { crit: ['exp'] } })],
   ]
   it.each(wrong)('is refused %s', async (_what, overrides) => {
@@ -73,13 +73,13 @@ describe('a proof by a registered key', () => {
     expect(challengeOf(answer)).not.toContain('invalid_token')
   })
 
-  it('is refused with somebody else’s nonce, which is answered with a fresh one', async () => {
+  it('DPP-013: is refused with somebody else’s nonce, which is answered with a fresh one', async () => {
     const answer = await alice.callOnce('GET', LIST, { params: params() }, { claims: { nonce: 'made-up' } })
     expect(answer.status).toBe(401)
     expect(challengeOf(answer)).toContain('error="use_dpop_nonce"')
   })
 
-  it('is not swayed by what a proxy or the sender says about the host', async () => {
+  it('DPP-007: is not swayed by what a proxy or the sender says about the host', async () => {
     const htu = `http://evil.example/xrpc/${LIST}`
     const headers = {
       'x-forwarded-host': 'evil.example',
@@ -163,7 +163,7 @@ describe('registering a key', () => {
     expect((await client.call('POST', CREATE_SESSION, { body: { serviceAuth } })).status).toBe(401)
   })
 
-  it('takes the audience with the fragment of the service', async () => {
+  it('SVC-005: takes the audience with the fragment of the service', async () => {
     const net = network()
     const aud = `${net.serviceDid}#atproto_pns`
     const serviceAuth = await serviceJwt(net, accountOf(net, 'alice'), CREATE_SESSION, aud)
@@ -214,17 +214,17 @@ describe('a service JWT as bearer token', () => {
     }
   }
 
-  it('lets its issuer call the method it names', async () => {
+  it('SVC-001: lets its issuer call the method it names', async () => {
     expect((await call(CREATE, CREATE, 'POST')).answer.status).toBe(200)
     expect((await call(LIST, LIST, 'GET')).answer.body.records.length).toBeGreaterThan(0)
   })
 
-  it('opens no other method, not even an alias', async () => {
+  it('SVC-003: opens no other method, not even an alias', async () => {
     expect((await call(LIST, CREATE, 'POST')).answer.status).toBe(401)
     expect((await call(CREATE, 'zone.stratos.repo.createRecord', 'POST')).answer.status).toBe(401)
   })
 
-  it('is used up by a procedure', async () => {
+  it('SVC-007: is used up by a procedure', async () => {
     const { jwt } = await call(CREATE, CREATE, 'POST')
     expect((await call(CREATE, CREATE, 'POST', jwt)).answer.status).toBe(401)
   })
@@ -282,7 +282,7 @@ describe('administration', () => {
   })
 })
 
-it('treats a made-up scheme, two credentials and a proof without a credential as bad, everywhere', async () => {
+it('TOK-029: treats a made-up scheme, two credentials and a proof without a credential as bad, everywhere', async () => {
   const open = alice.url('zone.stratos.server.listDomains')
   const proof = alice.proof('GET', open)
   const attempts: Record<string, string>[] = [

@@ -37,7 +37,7 @@ describe('beginning an enrollment', () => {
     ['no handle', {}],
     ['a URL for a handle', { handle: 'http://169.254.169.254/' }],
     ['an address for a handle', { handle: '127.0.0.1:2583' }],
-    ['a return to anywhere', { handle: 'alice.test', redirect_uri: 'https://evil.example/' }],
+    ['OAU-003: a return to anywhere', { handle: 'alice.test', redirect_uri: 'https://evil.example/' }],
     ['a return to a script', { handle: 'alice.test', redirect_uri: 'javascript:alert(1)' }],
     ['a return with credentials', { handle: 'alice.test', redirect_uri: 'http://a:b@127.0.0.1/' }],
   ])('refuses %s', async (_what, params) => {
@@ -86,7 +86,7 @@ describe('coming back', () => {
     expect((await sendRequest('GET', statusUrl)).body).toEqual(before)
   })
 
-  it('is refused in another browser, and enrolls nobody', async () => {
+  it('OAU-001: is refused in another browser, and enrolls nobody', async () => {
     const account = accountOf(network(), 'bob')
     const { location } = await begin({ handle: account.handle })
     const callback = String(await authorize(new URL(location), account))

@@ -64,7 +64,7 @@ describe('the plain pages', () => {
 })
 
 describe('browsers on other origins', () => {
-  it('may ask, send the headers that clients need, and read the ones that answer', async () => {
+  it('OPS-001: may ask, send the headers that clients need, and read the ones that answer', async () => {
     const url = `${network().serviceUrl}/xrpc/com.atproto.repo.createRecord`
     const preflight = await sendRequest('OPTIONS', url, {
       headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },

@@ -20,7 +20,7 @@ function setUp() {
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('FetchGate', () => {
-  it('asks one host twice at a time, and others meanwhile', async () => {
+  it('SSR-007: asks one host twice at a time, and others meanwhile', async () => {
     const { ask, ends, activeNow } = setUp()
     const slow = [ask('a'), ask('a'), ask('a')]
     const other = ask('b')
@@ -43,7 +43,7 @@ describe('FetchGate', () => {
     expect(activeNow()).toBe(8)
   })
 
-  it('turns away whoever would have to wait behind too many', async () => {
+  it('SVC-017: turns away whoever would have to wait behind too many', async () => {
     const { ask } = setUp()
     for (let i = 0; i < 5; i++) void ask('a')
     await expect(ask('a')).rejects.toMatchObject({ code: 'ServiceUnavailable' })
