@@ -195,6 +195,35 @@ describe('registering a key', () => {
     expect((await client.call('GET', LIST, { params: params() })).body.error).toBe('SessionRequired')
   })
 
+  it('shows an account its own sessions, and ends any of them and nobody else’s', async () => {
+    const LIST_SESSIONS = 'zone.stratos.server.listSessions'
+    const DELETE = 'zone.stratos.server.deleteSession'
+    const [here, lost, bob] = await Promise.all([
+      ProofClient.signIn(network(), accountOf(network(), 'carol')),
+      ProofClient.signIn(network(), accountOf(network(), 'carol')),
+      ProofClient.signIn(network(), accountOf(network(), 'bob')),
+    ])
+    const sessions = async (client: ProofClient): Promise<{ jkt: string; current: boolean }[]> =>
+      (await client.call('GET', LIST_SESSIONS)).body.sessions
+    expect((await sessions(here)).map(({ current }) => current).toSorted()).toEqual([false, true])
+    const other = (await sessions(lost)).find(({ current }) => current)?.jkt ?? ''
+    expect((await bob.call('POST', DELETE, { params: { jkt: other } })).status).toBe(200)
+    expect(await sessions(lost)).toHaveLength(2)
+    expect((await here.call('POST', DELETE, { params: { jkt: other } })).status).toBe(200)
+    expect((await lost.call('GET', LIST_SESSIONS)).body.error).toBe('SessionRequired')
+    expect(await sessions(here)).toEqual([
+      {
+        jkt: expect.any(String),
+        createdAt: expect.any(String),
+        expiresAt: expect.any(String),
+        current: true,
+      },
+    ])
+    const byToken = await serviceJwt(network(), accountOf(network(), 'carol'), DELETE)
+    const headers = { authorization: `Bearer ${byToken}` }
+    expect((await sendRequest('POST', here.url(DELETE), { headers })).status).toBe(400)
+  })
+
   it('survives a restart of the service', async () => {
     const client = await ProofClient.signIn(network(), accountOf(network(), 'alice'))
     await network().restartService('SIGKILL')

@@ -363,9 +363,8 @@ describe('a service on the public internet', () => {
 })
 
 it('a confidential client proves who it is with its key', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'stratos-client-'))
   const account = await makeUpAccount()
-  const key = await loadClientKey(directory)
+  const key = await loadClientKey({ loadOrCreate: async (make) => make() })
   const client = createOauthClient({
     publicUrl: 'https://stratos.example.com',
     loopback: false,
@@ -392,5 +391,4 @@ it('a confidential client proves who it is with its key', async () => {
     aud: account.origin,
   })
   await account.close()
-  rmSync(directory, { recursive: true })
 })

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { StratosError } from 'stratos-core'
+import { parseDid, StratosError } from 'stratos-core'
 import { describe, expect, it } from 'vitest'
 import {
   basic,
@@ -303,6 +303,23 @@ describe('Authenticator', () => {
         kind: 'operator',
         name: 'admin',
       })
+    })
+
+    it('knows the accounts that the operator has named, by token for the method and by session key', async () => {
+      const setup = await setUpAuth({ admins: new Set([parseDid('did:plc:alice')]) })
+      const { auth, alice, visitor, jwt, registered, withKey } = setup
+      const operator = { kind: 'operator', name: alice.did }
+      const ask = (headers: readonly string[]) => auth.authenticateOperator(request(headers), METHOD, 'query')
+      expect(await ask(['Authorization', `Bearer ${await jwt(alice)}`])).toEqual(operator)
+      expect(await ask(withKey(await registered(alice)))).toEqual(operator)
+      expect(await ask(basic('pass:word'))).toMatchObject({ name: 'admin' })
+      for (const headers of [
+        ['Authorization', `Bearer ${await jwt(alice, { lxm: 'zone.stratos.admin.enroll' })}`],
+        ['Authorization', `Bearer ${await jwt(visitor)}`],
+        withKey(await registered(visitor)),
+      ]) {
+        expect(await outcomeOf(ask(headers))).toBe('AuthenticationRequired')
+      }
     })
 
     it('refuses everybody else and asks for a password', async () => {
