@@ -29,6 +29,7 @@ const operator = {
     { text: 'Administration', link: '/operator/administration' },
     { text: 'Security', link: '/operator/security' },
     { text: 'Threat model', link: '/operator/threat-model' },
+    { text: 'Keys', link: '/operator/keys' },
   ],
 }
 
