@@ -61,6 +61,13 @@ export {
   type AttestedMembership,
 } from './enrollment/attestation.ts'
 export {
+  encodeMembership,
+  signMembership,
+  verifyMembership,
+  type AudienceMembership,
+  type SignedMembership,
+} from './enrollment/signed-membership.ts'
+export {
   ENROLLMENT_COLLECTION,
   buildEnrollmentRecord,
   parseEnrollmentRecord,
@@ -144,6 +151,7 @@ export type {
   StoredRecord,
   TemporaryBytes,
   UploadedBlob,
+  Tombstone,
   WriteAllowance,
   WriteRate,
   WriteRateLimiter,

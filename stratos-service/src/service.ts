@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parseNsid, StratosError, type Did } from 'stratos-core'
+import { parseNsid, type Did } from 'stratos-core'
 import { createAuthenticator } from './auth/create-authenticator.ts'
 import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
 import { composeImporting } from './composition/importing.ts'
+import { buildEnrollment } from './composition/enrollment.ts'
 import { composeReading } from './composition/reading.ts'
 import { loadServiceKey, reportSecretForms } from './composition/service-key.ts'
 import { composeWrites, stubSettingsOf } from './composition/writes.ts'
@@ -16,12 +17,9 @@ import { buildDidDocument } from './identity/did-document.ts'
 import { KeyedLock } from './limits/keyed-lock.ts'
 import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
-import { Enrollments } from './operations/enrollments.ts'
 import { ExplainAccess } from './operations/explain-access.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
 import { VisibleReferences } from './operations/visible-references.ts'
-import { EnrollmentPublisher } from './pds/enrollment-publisher.ts'
-import { EnrollmentRecords } from './pds/enrollment-record.ts'
 import { PdsAccounts } from './pds/pds-accounts.ts'
 import { StubWriter } from './pds/stub-writer.ts'
 import { DiskHealth } from './stores/disk-health.ts'
@@ -64,21 +62,8 @@ export async function startService(
   const exactExtras = config.access.extraCollections.filter((entry) => !entry.endsWith('.*')).map(parseNsid)
   const stubCollections = new Set([POST_COLLECTION, ...exactExtras])
   const oauth = await buildOauthClient(config, storage, { fetch: fetchForUsers, stubCollections })
-  const pds = new PdsAccounts(oauth.client)
-  const records = new EnrollmentRecords({
-    pds,
-    serviceUrl: service.publicUrl,
-    serviceKey,
-    isPresent: async (key) => (await storage.serviceKeys.list())[0] === key,
-  })
+  const pds = new PdsAccounts(oauth.client, storage.oauthSessions)
   const { actors, backlog, memberships } = storage
-  const publisher = new EnrollmentPublisher({
-    queue: storage.enrollmentJobs,
-    enrollments: storage.enrollments,
-    records,
-    logger,
-    nowMs,
-  })
   const stubs = new StubWriter({
     actors,
     backlog,
@@ -90,18 +75,60 @@ export async function startService(
     nowMs,
   })
 
-  const enrollments = new Enrollments({
-    actors,
-    store: storage.enrollments,
-    approvals: storage.approvals,
-    policy: config.enrollment,
-    autoBoundaries: config.enrollment.autoBoundaries,
-    service,
-    serviceKey,
-    changed: async (did) => {
-      memberships.forget(did)
-      await publisher.publish(did)
+  const writeRate = storage.writeRateLimiter(config.writeRate)
+  const recordPolicy = {
+    serviceDid: service.did,
+    serviceBoundaries: service.boundaries,
+    extraCollections: config.access.extraCollections,
+  }
+  const references = new VisibleReferences({ actors, serviceBoundaries: service.boundaries })
+  const changing = { actors, policy: recordPolicy, references, lock: new KeyedLock(), nowMs }
+  const stubSettings = stubSettingsOf(config.stubs, stubs, stubCollections)
+  const writes = composeWrites(config, { ...changing, rate: writeRate, stubs: stubSettings })
+  const imports = composeImporting({
+    ...changing,
+    stubs: stubSettings,
+    dataDir: config.storage.dataDir,
+    maxBytes: config.imports.maxBytes,
+    documents,
+    fetch: fetchForUsers,
+  })
+  const reading = composeReading({
+    storage,
+    serviceBoundaries: service.boundaries,
+    documents,
+    handles,
+    logger,
+  })
+
+  const { authenticator, sessions } = createAuthenticator(
+    {
+      ...config.access,
+      serviceDid: service.did,
+      fragments: ['stratos', service.fragment],
+      origin: service.publicUrl,
     },
+    {
+      keys: documents,
+      issuers,
+      sessions: storage.sessions,
+      replays: storage.replays,
+      memberships,
+      nonceSecret: storage.nonceSecret,
+      nowMs,
+    },
+  )
+  const { enrollments, publisher, lifeCycles } = buildEnrollment(config, {
+    storage,
+    oauth: oauth.client,
+    pds,
+    stubs,
+    stubCollections,
+    writeRate,
+    sessions,
+    serviceKey,
+    externalList: null,
+    logger,
     nowMs,
   })
   const administration = new Administration({
@@ -133,48 +160,6 @@ export async function startService(
     },
     nowMs,
   })
-  const recordPolicy = {
-    serviceDid: service.did,
-    serviceBoundaries: service.boundaries,
-    extraCollections: config.access.extraCollections,
-  }
-  const references = new VisibleReferences({ actors, serviceBoundaries: service.boundaries })
-  const changing = { actors, policy: recordPolicy, references, lock: new KeyedLock(), nowMs }
-  const stubSettings = stubSettingsOf(config.stubs, stubs, stubCollections)
-  const writes = composeWrites(config, { ...changing, storage, stubs: stubSettings })
-  const imports = composeImporting({
-    ...changing,
-    stubs: stubSettings,
-    dataDir: config.storage.dataDir,
-    maxBytes: config.imports.maxBytes,
-    documents,
-    fetch,
-  })
-  const reading = composeReading({
-    storage,
-    serviceBoundaries: service.boundaries,
-    documents,
-    handles,
-    logger,
-  })
-
-  const { authenticator, sessions } = createAuthenticator(
-    {
-      ...config.access,
-      serviceDid: service.did,
-      fragments: ['stratos', service.fragment],
-      origin: service.publicUrl,
-    },
-    {
-      keys: documents,
-      issuers,
-      sessions: storage.sessions,
-      replays: storage.replays,
-      memberships,
-      nonceSecret: storage.nonceSecret,
-      nowMs,
-    },
-  )
   const addressOf = (req: Parameters<typeof clientAddress>[0]) =>
     clientAddress(req, config.server.trustedProxies)
   const methods = new MethodTable({ auth: authenticator, addressOf, logger })
@@ -205,9 +190,9 @@ export async function startService(
       addressOf,
       enrollments,
       enroll: async (did: Did) => enrollments.enroll(did, await documents.findPds(did)),
-      unenroll: async () => {
-        throw new StratosError('ServiceUnavailable', 'enrollments cannot be ended here yet')
-      },
+      needsSession: async (did: Did) =>
+        (await storage.enrollments.find(did)) !== null || (await lifeCycles.isLeaving(did)),
+      unenroll: async (did: Did) => void (await enrollments.unenroll(did, { by: 'self' })),
       nowMs,
       logger,
     }),
@@ -220,9 +205,11 @@ export async function startService(
   )
   server.maxHeadersCount = 100
   refuseStalledBodies(server, config.limits.bodyIdleMs)
+  if (background) await lifeCycles.resume()
   await listen(server, config.server)
   if (background) {
     await publisher.start()
+    lifeCycles.start()
     if (config.stubs.mode !== 'off') await stubs.start()
   }
   const { port } = server.address() as AddressInfo
@@ -236,7 +223,7 @@ export async function startService(
       const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
       clearTimeout(impatience)
-      await Promise.all([stubs.stop(), publisher.stop()])
+      await Promise.all([stubs.stop(), publisher.stop(), lifeCycles.stop()])
       await storage.close()
     },
   }

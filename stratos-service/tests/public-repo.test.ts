@@ -4,15 +4,10 @@ import { verifyAttestation } from 'stratos-core'
 import { describe, expect, it } from 'vitest'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
+import { ENROLLMENT, listPublic as listPublicOf } from './_util/public-repo.ts'
 
 const network = useNetwork()
-const ENROLLMENT = 'zone.stratos.actor.enrollment'
-
-async function listPublic(did: string, collection: string) {
-  const agent = new AtpAgent({ service: network().pdsUrl })
-  const { data } = await agent.com.atproto.repo.listRecords({ repo: did, collection, limit: 100 })
-  return data.records
-}
+const listPublic = (did: string, collection: string) => listPublicOf(network(), did, collection)
 
 async function exportPublic(did: string): Promise<Buffer> {
   const agent = new AtpAgent({ service: network().pdsUrl })

@@ -4,7 +4,12 @@ import { type EnrollmentPolicy, decideEligibility } from './enrollment.ts'
 const ALICE = 'did:plc:alice'
 const PDS = 'https://pds.example.com'
 
-const closed: EnrollmentPolicy = { mode: 'allowlist', allowedDids: new Set(), allowedPdsEndpoints: [] }
+const closed: EnrollmentPolicy = {
+  mode: 'allowlist',
+  allowedDids: new Set(),
+  allowedPdsEndpoints: [],
+  isListedElsewhere: false,
+}
 const open: EnrollmentPolicy = { ...closed, mode: 'open' }
 const listed: EnrollmentPolicy = { ...closed, allowedDids: new Set([ALICE]) }
 const byPds: EnrollmentPolicy = {
@@ -16,6 +21,8 @@ describe('decideEligibility', () => {
   it.each([
     ['anybody in open mode', open, ALICE, null],
     ['a listed DID', listed, ALICE, null],
+    ['who is on a list elsewhere', { ...closed, isListedElsewhere: true }, ALICE, null],
+    ['who is on a list elsewhere, on a PDS that is not', { ...byPds, isListedElsewhere: true }, ALICE, null],
     ['a listed PDS', byPds, ALICE, PDS],
     ['a listed PDS with a slash at the end', byPds, ALICE, `${PDS}/`],
     ['a listed PDS below a path', byPds, ALICE, 'https://other.example.com/pds/'],

@@ -20,11 +20,13 @@ export interface Enrollment {
 }
 /** Who may enroll, as the operator has configured it. */
 export interface EnrollmentPolicy {
-  /** `open` lets everybody in; `allowlist` only those whose DID or PDS is listed. */
+  /** `open` lets everybody in; `allowlist` only those whose DID or PDS is on one of the lists. */
   readonly mode: 'open' | 'allowlist'
   readonly allowedDids: ReadonlySet<string>
   /** Base URLs; a trailing slash makes no difference. */
   readonly allowedPdsEndpoints: readonly string[]
+  /** Whether a list that is kept elsewhere names the actor. */
+  readonly isListedElsewhere: boolean
 }
 
 export type Eligibility =
@@ -43,7 +45,9 @@ export function decideEligibility(
   did: Did,
   pdsEndpoint: string | null,
 ): Eligibility {
-  if (policy.mode === 'open' || policy.allowedDids.has(did)) return { allow: true }
+  if (policy.mode === 'open' || policy.allowedDids.has(did) || policy.isListedElsewhere) {
+    return { allow: true }
+  }
   if (policy.allowedPdsEndpoints.length === 0) return { allow: false, reason: 'NotInAllowlist' }
   if (pdsEndpoint === null) return { allow: false, reason: 'PdsEndpointNotFound' }
   const actual = comparableUrl(pdsEndpoint)

@@ -51,6 +51,8 @@ export interface EventLog {
    * @returns the event's `seq`; the first of a feed is 1
    */
   append(body: Uint8Array, atMs: number, index?: EventIndex): Promise<number>
+  /** Lets a feed that has no events yet begin after `seq` instead of after 0; only within a transaction. */
+  continueAfter(seq: number): Promise<void>
   /**
    * @param after exclusive; 0 reads from the start
    * @param limit a shorter page means that the caller has caught up

@@ -7,7 +7,7 @@ export type { BlobCheck, BlobEntry, BlobIndex, BlobListing, UploadedBlob } from 
 export type { BlobStore, ByteRange, StoredBytes, TemporaryBytes } from './blob-store.ts'
 export type { BlockSpool, OpenSpool } from './block-spool.ts'
 export type { SigningKeyResolver } from './did-resolver.ts'
-export type { EnrollmentStore } from './enrollment-store.ts'
+export type { EnrollmentStore, Tombstone } from './enrollment-store.ts'
 export type { EventIndex, EventLog, EventPage, EventQuery, IndexedEvent, LoggedEvent } from './event-log.ts'
 export type {
   CommitEntry,

@@ -31,6 +31,14 @@ export interface JobQueue {
   find(key: string): Promise<Job | null>
   /** Jobs that are not given up, oldest first, due or not. */
   list(limit: number): Promise<Job[]>
+  /**
+   * Gives a job that has got on another payload or time, unless it was put again or changed since.
+   *
+   * @returns the job as it is now; null if it is another one, or gone
+   */
+  advance(job: Job, change: { payload: string; nextAttemptAtMs: number }): Promise<Job | null>
+  /** Makes every waiting job due, as if it had never failed. */
+  hasten(nowMs: number): Promise<void>
   /** Forgets the job unless it was put again since. */
   finish(job: Job): Promise<void>
   /** Keeps the job for a later attempt unless it was put again since. */

@@ -28,6 +28,8 @@ export interface RepoStore {
   findBlocks(cids: readonly string[]): Promise<Map<string, Uint8Array>>
   /** All live blocks in pages, ordered by CID. @param after exclusive; empty text starts */
   listBlocks(after: string, limit: number): Promise<{ cid: string; bytes: Uint8Array }[]>
+  /** Takes the head away, so that no commit can follow; only within a transaction. */
+  dropHead(): Promise<void>
   /**
    * Moves the head from `previous` to `next` and applies the block changes.
    *

@@ -32,4 +32,6 @@ export interface WriteRateLimiter {
   charge(did: Did, writes: number): Promise<WriteAllowance>
   /** Takes back writes that were counted and came to nothing. */
   refund(did: Did, writes: number): Promise<void>
+  /** Drops what is remembered of a user. */
+  forget(did: Did): Promise<void>
 }

@@ -11,7 +11,7 @@ import { boundary, newDid } from './samples.ts'
 /**
  * What every implementation of `EnrollmentStore` must do. Call it inside `describe`.
  *
- * @param open `jobs` is the queue of those whose public record has to be written
+ * @param open `jobs` is the queue of those whose public record has to be written, `lifeCycles` that of those who come or go
  */
 export function enrollmentStoreContract(
   open: () => {
@@ -19,6 +19,7 @@ export function enrollmentStoreContract(
     readonly jobs: JobQueue
     readonly approvals: ApprovalStore
     readonly audit: AuditLog
+    readonly lifeCycles: JobQueue
   },
 ): void {
   const enrollmentOf = (did: Did, ...names: string[]): Omit<Enrollment, 'epoch' | 'active'> => ({
@@ -106,6 +107,63 @@ export function enrollmentStoreContract(
       expect(await open().jobs.find(did)).toMatchObject({ version: 1 })
       await setBoundaries(did, 'b')
       expect(await open().jobs.find(did)).toMatchObject({ version: 2 })
+    })
+  })
+
+  describe('the end of an enrollment', () => {
+    it('takes it away and leaves a life cycle to be finished in its place', async () => {
+      const { store, jobs, lifeCycles, audit } = open()
+      const given = enrollmentOf(newDid(), 'a')
+      await store.enroll(given)
+      const ended = await store.unenroll(given.did, ({ epoch, pdsEndpoint }) => `${epoch} ${pdsEndpoint}`, BY)
+      expect(ended).toEqual({ ...given, epoch: 2, active: true })
+      expect(await store.find(given.did)).toBeNull()
+      expect(await jobs.find(given.did)).toBeNull()
+      expect(await lifeCycles.find(given.did)).toMatchObject({ payload: '2 https://pds.example.com' })
+      expect(await store.unenroll(given.did, () => '', null)).toBeNull()
+      expect(await setBoundaries(given.did, 'b')).toBeNull()
+      expect(await audit.list({ subject: given.did, limit: 10 })).toMatchObject([
+        { ...BY, before: { boundaries: [boundary('a')] } },
+      ])
+    })
+
+    it('happens once, however many ask for it at the same time', async () => {
+      const { did } = await open().store.enroll(enrollmentOf(newDid(), 'a'))
+      const ended = await Promise.all([1, 2, 3].map(() => open().store.unenroll(did, () => '', null)))
+      expect(ended.filter((enrollment) => enrollment !== null)).toHaveLength(1)
+    })
+
+    it('leaves a tombstone, after which the epoch counts on', async () => {
+      const { store, lifeCycles } = open()
+      const { did, ...given } = enrollmentOf(newDid(), 'a')
+      await store.enroll({ did, ...given })
+      await store.unenroll(did, () => '', null)
+      const job = await lifeCycles.find(did)
+      if (job === null) throw new Error('there is no job')
+      const tombstone = { did, unenrolledAt: '2026-02-01T00:00:00.000Z', lastSeq: 7, epoch: 2 }
+      await store.bury(tombstone, { ...job, version: job.version + 1 })
+      expect(await store.findTombstone(did)).toBeNull()
+      await store.bury(tombstone, job)
+      expect(await store.findTombstone(did)).toEqual(tombstone)
+      expect(await lifeCycles.find(did)).toBeNull()
+
+      await lifeCycles.put([{ key: did, payload: 'enroll' }], 0)
+      expect(await store.enroll({ did, ...given })).toMatchObject({ epoch: 3 })
+      expect(await store.findTombstone(did)).toBeNull()
+      expect(await lifeCycles.find(did)).toBeNull()
+    })
+  })
+
+  describe('the public record', () => {
+    it('can be asked for again, for those who are enrolled', async () => {
+      const { store, jobs } = open()
+      const { did } = await store.enroll(enrollmentOf(newDid(), 'a'))
+      await store.republish(did)
+      expect(await jobs.find(did)).toMatchObject({ version: 2 })
+      expect(await store.find(did)).toMatchObject({ epoch: 1 })
+      const stranger = newDid()
+      await store.republish(stranger)
+      expect(await jobs.find(stranger)).toBeNull()
     })
   })
 

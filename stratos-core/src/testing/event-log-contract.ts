@@ -49,6 +49,14 @@ export function eventLogContract(open: () => Actors): void {
       expect(await open().transact(did, ({ events }) => events.append(utf8('kept'), 0))).toBe(1)
     })
 
+    it('can begin where another one ended, but not once it has begun', async () => {
+      const did = await newActor(open())
+      await open().transact(did, ({ events }) => events.continueAfter(41))
+      expect(await open().transact(did, ({ events }) => events.append(utf8('x'), 0))).toBe(42)
+      await open().transact(did, ({ events }) => events.continueAfter(7))
+      expect(await open().read(did, ({ events }) => events.latestSeq())).toBe(42)
+    })
+
     it('of one actor is not that of another', async () => {
       const [one, other] = [await newActor(open()), await newActor(open())]
       await open().transact(one, ({ events }) => events.append(utf8('one'), 0))

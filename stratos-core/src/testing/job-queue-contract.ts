@@ -144,6 +144,30 @@ export function jobQueueContract(open: () => Promise<QueueAccess>): void {
     })
   })
 
+  describe('a job that gets on', () => {
+    it('has another payload and time, unless somebody else has changed it', async () => {
+      const access = await open()
+      await access((queue) => queue.put([wish('a')], 1))
+      const job = await only(access)
+      const change = { payload: '{"step":2}', nextAttemptAtMs: 9 }
+      const advanced = await access((queue) => queue.advance(job, change))
+      expect(advanced).toEqual({ ...job, ...change, version: 2 })
+      expect(await only(access)).toEqual(advanced)
+      expect(await access((queue) => queue.advance(job, { ...change, payload: 'late' }))).toBeNull()
+      await access((queue) => queue.finish(job))
+      expect(await only(access)).toEqual(advanced)
+    })
+
+    it('is due at once when the queue is hastened', async () => {
+      const access = await open()
+      await access((queue) => queue.put([wish('a')], 1))
+      const job = await only(access)
+      await access((queue) => queue.retry(job, 1_000, 'away'))
+      await access((queue) => queue.hasten(5))
+      expect(await only(access)).toMatchObject({ nextAttemptAtMs: 5, attempts: 0, version: 1 })
+    })
+  })
+
   describe('a queue', () => {
     it('is in the order of first wishes, also of hundreds at a time', async () => {
       const access = await open()

@@ -43,6 +43,15 @@ export function repoStoreContract(open: () => Actors): void {
     })
   })
 
+  describe('a repo without its head', () => {
+    it('takes no commit any more', async () => {
+      const did = await newActor(open())
+      await open().transact(did, ({ repo }) => repo.dropHead())
+      expect(await read(did, (repo) => repo.findHead())).toBeNull()
+      await expect(commit(did, await head('first', 1), await head('second', 2))).rejects.toEqual(CONFLICT)
+    })
+  })
+
   describe('blocks', () => {
     it('are found one by one and together, and absent when unknown', async () => {
       const did = await newActor(open())

@@ -27,7 +27,8 @@ export function writeRateContract(
     }
     const charge = (writes: number, user: Did = did) => next().charge(user, writes)
     const refund = (writes: number) => next().refund(did, writes)
-    return { charge, refund }
+    const forget = () => Promise.all(limiters.map((limiter) => limiter.forget(did)))
+    return { charge, refund, forget }
   }
   const refused = (retryAfterMs: number) =>
     expect.objectContaining({ code: 'RateLimitExceeded', retryAfterMs })
@@ -81,6 +82,13 @@ export function writeRateContract(
     expect(await charge(0)).toMatchObject({ remaining: 0 })
     await expect(charge(1)).rejects.toEqual(refused(100))
     await expect(charge(0)).rejects.toEqual(refused(100))
+  })
+
+  it('can be forgotten', async () => {
+    const { charge, forget } = setUp()
+    await expect(charge(11)).rejects.toEqual(refused(100))
+    await forget()
+    await charge(10)
   })
 
   it('counts each user apart', async () => {

@@ -48,6 +48,7 @@ export interface SignInParts {
   readonly addressOf: (req: Request) => string
   readonly enrollments: AccountRoutesOptions['enrollments']
   readonly enroll: OauthRoutesOptions['enroll']
+  readonly needsSession: OauthRoutesOptions['needsSession']
   readonly unenroll: (did: Did) => Promise<void>
   readonly nowMs: () => number
   readonly logger: Logger
@@ -56,7 +57,7 @@ export interface SignInParts {
 /** Builds the pages under `/oauth`. */
 export function buildOauthRoutes(config: Config, parts: SignInParts) {
   const { service } = config
-  const { oauth, storage, auth, addressOf, enrollments, enroll, unenroll, logger } = parts
+  const { oauth, storage, auth, addressOf, enrollments, enroll, needsSession, unenroll, logger } = parts
   const begun = new RateByAsker(config.limits.authorizePerMinute, parts.nowMs)
   return oauthRoutes({
     oauth: oauth.client,
@@ -66,6 +67,7 @@ export function buildOauthRoutes(config: Config, parts: SignInParts) {
     secure: service.secure,
     callbackOrigin: callbackOrigin(service.publicUrl),
     enroll,
+    needsSession,
     charge: (req) => begun.charge(networkOf(addressOf(req))),
     account: accountRoutes({
       auth,

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Actors, Nsid, RecordPolicy } from 'stratos-core'
+import type { Actors, Nsid, RecordPolicy, WriteRateLimiter } from 'stratos-core'
 import type { Config } from '../config/config.ts'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
@@ -8,7 +8,6 @@ import { AT_ONCE, inBatches } from '../operations/stub-timing.ts'
 import type { VisibleReferences } from '../operations/visible-references.ts'
 import { WriteBudget } from '../operations/write-budget.ts'
 import { WriteRecords, type StubBacklog, type StubSettings } from '../operations/write-records.ts'
-import type { Storage } from '../stores/open-storage.ts'
 
 /** Builds the one way in which records change. */
 export function composeWrites(
@@ -17,18 +16,19 @@ export function composeWrites(
     readonly actors: Actors
     readonly references: VisibleReferences
     readonly lock: KeyedLock
-    readonly storage: Pick<Storage, 'writeRateLimiter'>
+    /** On what everybody may write. */
+    readonly rate: WriteRateLimiter
     readonly policy: RecordPolicy
     readonly stubs: StubSettings | null
     readonly nowMs: () => number
   },
 ): WriteRecords {
-  const { actors, references, lock, storage, policy, stubs, nowMs } = parts
+  const { actors, references, lock, rate, policy, stubs, nowMs } = parts
   return new WriteRecords({
     actors,
     prepare: new PrepareWrites({ references, policy, nowMs, clockId: randomInt(1024) }),
     budget: new WriteBudget({
-      writes: storage.writeRateLimiter(writeRate),
+      writes: rate,
       // Each instance counts for itself: this bounds what refusals cost, and is no promise to anybody.
       failures: new MemoryWriteRateLimiter({ ...writeRate, maxWrites: maxWriteFailures }, nowMs),
     }),

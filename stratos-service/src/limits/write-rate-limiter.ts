@@ -41,4 +41,8 @@ export class MemoryWriteRateLimiter implements WriteRateLimiter {
     const state = this.#states.get(did)
     if (state !== undefined) this.#states.set(did, refundWrites(state, writes))
   }
+
+  async forget(did: Did): Promise<void> {
+    this.#states.delete(did)
+  }
 }

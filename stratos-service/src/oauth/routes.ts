@@ -25,6 +25,8 @@ export interface OauthRoutesOptions {
   readonly charge: (req: Request) => void
   /** `/status` and `/revoke`. */
   readonly account: Router
+  /** Whether the session of an account is still of use after its enrollment has failed. */
+  readonly needsSession: (did: Did) => Promise<boolean>
   readonly logger: Logger
 }
 
@@ -77,8 +79,8 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
     try {
       return (await options.enroll(did)).isNew
     } catch (err) {
-      // The session is of no use to a service that refuses its owner.
-      if (err instanceof StratosError && err.code === 'EnrollmentDenied') await oauth.revoke(did)
+      // The session is of no use to a service that does not keep its owner.
+      if (!(await options.needsSession(did))) await oauth.revoke(did)
       throw err
     }
   }

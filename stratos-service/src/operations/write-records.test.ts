@@ -62,7 +62,7 @@ describeEachDatabase('Writing records', (database) => {
   it('indexes the blobs and links of the newest version, and forgets them with the record', async () => {
     const { actors, put, remove } = setUp(database())
     const did = newDid()
-    await initRepo(actors, did, Date.now())
+    await initRepo(actors, did, { nowMs: Date.now(), afterSeq: 0 })
     const target = formatAtUri({ did: newDid(), collection: NOTE, rkey: parseRkey('a') })
     const [one, two] = await Promise.all(['one', 'two'].map((text) => cidForRawBytes(Buffer.from(text))))
     const blob = (ref: typeof one): LexMap => ({ $type: 'blob', ref: ref!, mimeType: 'image/png', size: 3 })
@@ -85,7 +85,7 @@ describeEachDatabase('Writing records', (database) => {
   it('keeps a block for as long as one of several equal records has it', async () => {
     const { actors, put, remove } = setUp(database())
     const did = newDid()
-    await initRepo(actors, did, Date.now())
+    await initRepo(actors, did, { nowMs: Date.now(), afterSeq: 0 })
     const cids: string[] = []
     for (const rkey of ['a', 'b']) {
       const { results } = await put(did, rkey, { text: 'the same' })
@@ -105,7 +105,7 @@ describeEachDatabase('Writing records', (database) => {
     async function setUpTwo() {
       const [one, two] = [setUp(database()), setUp(database())]
       const did = newDid()
-      await initRepo(one.actors, did, Date.now())
+      await initRepo(one.actors, did, { nowMs: Date.now(), afterSeq: 0 })
       // Both remember the repo as it is now.
       for (const rkey of NOTES) await one.put(did, rkey, { text: 'first' })
       await two.put(did, 'mine', { text: 'two' })
@@ -155,7 +155,7 @@ describeEachDatabase('Writing records', (database) => {
       const { one, two, did } = await setUpTwo()
       await two.actors.destroy(did)
       await expect(one.put(did, 'note1', {})).rejects.toMatchObject({ code: 'RepoNotFound' })
-      await initRepo(two.actors, did, Date.now())
+      await initRepo(two.actors, did, { nowMs: Date.now(), afterSeq: 0 })
       expect((await one.write(did, 'create', 'note1', {})).commit).toBeDefined()
     })
   })

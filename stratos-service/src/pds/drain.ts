@@ -1,6 +1,6 @@
 import type { Job, JobQueue } from 'stratos-core'
-import { backOffMs } from './back-off.ts'
 import { PdsRefusedError } from './pds-accounts.ts'
+import { retryDelayMs } from './retry-delay.ts'
 
 const PAGE = 50
 
@@ -54,7 +54,7 @@ export async function drainPage(
         outcomes.push((queue) => queue.giveUp(job, reason))
         continue
       }
-      const laterMs = context.nowMs() + backOffMs(job.attempts + 1)
+      const laterMs = context.nowMs() + retryDelayMs(err, job.attempts + 1)
       outcomes.push((queue) => queue.retry(job, laterMs, reason))
       nextAttemptAtMs = laterMs
       break

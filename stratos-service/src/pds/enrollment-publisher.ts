@@ -1,9 +1,9 @@
 import { parseDid, type Did, type EnrollmentStore, type JobQueue } from 'stratos-core'
 import type { Logger } from '../logger.ts'
-import { backOffMs } from './back-off.ts'
 import type { EnrollmentRecords } from './enrollment-record.ts'
 import { PdsRefusedError } from './pds-accounts.ts'
-import { WakeUps } from './wake-ups.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { WakeUps } from '../limits/wake-ups.ts'
 
 const PAGE = 1_000
 
@@ -49,6 +49,11 @@ export class EnrollmentPublisher {
     await this.#wakeUps.wake(did)
   }
 
+  /** Resolves when nothing is under way for this user. */
+  async idle(did: Did): Promise<void> {
+    await this.#wakeUps.idle(did)
+  }
+
   async #publish(did: Did): Promise<number | null> {
     const job = await this.#queue.find(did)
     if (job === null) return null
@@ -61,7 +66,7 @@ export class EnrollmentPublisher {
     } catch (err) {
       this.#logger.warn({ did, attempts: job.attempts, err }, 'enrollment record not published')
       const reason = err instanceof Error ? err.message : String(err)
-      const nextAttemptAtMs = this.#nowMs() + backOffMs(job.attempts + 1)
+      const nextAttemptAtMs = this.#nowMs() + retryDelayMs(err, job.attempts + 1)
       if (err instanceof PdsRefusedError) await this.#queue.giveUp(job, reason)
       else await this.#queue.retry(job, nextAttemptAtMs, reason)
       return err instanceof PdsRefusedError ? null : nextAttemptAtMs

@@ -1,6 +1,7 @@
 import type { Keypair } from '@atproto/crypto'
-import { buildEnrollmentRecord, parseNsid, parseRkey, signAttestation, type Enrollment } from 'stratos-core'
-import type { PdsAccounts } from './pds-accounts.ts'
+import { buildEnrollmentRecord, parseNsid, signAttestation, type Enrollment } from 'stratos-core'
+import type { PdsAccount, PdsAccounts } from './pds-accounts.ts'
+import { isEnrollmentWith } from './public-traces.ts'
 
 const COLLECTION = parseNsid('zone.stratos.actor.enrollment')
 
@@ -24,7 +25,7 @@ export class EnrollmentRecords {
     this.#isPresent = options.isPresent
   }
 
-  /** Writes the record with a new attestation; the enrollment's own date stays. */
+  /** Writes the record with a new attestation; the enrollment's own date stays. Records under former keys go. */
   async publish(enrollment: Enrollment): Promise<void> {
     if (!(await this.#isPresent(this.#serviceKey.did()))) {
       throw new Error('the service has another key by now; this instance must be restarted')
@@ -40,6 +41,20 @@ export class EnrollmentRecords {
       createdAt: enrolledAt,
     })
     const account = await this.#pds.open(did)
-    await account.putRecord(COLLECTION, parseRkey(enrollment.enrollmentRkey), record)
+    await account.putRecord(COLLECTION, enrollment.enrollmentRkey, record)
+    await this.#dropFormer(account, enrollment)
+  }
+
+  /** Earlier versions named the record differently; readers must not find two. */
+  async #dropFormer(account: PdsAccount, { enrollmentRkey }: Enrollment): Promise<void> {
+    const { records } = await account.listRecords(COLLECTION)
+    const former = records.filter(
+      ({ rkey, value }) => rkey !== enrollmentRkey && isEnrollmentWith(this.#serviceUrl, value, rkey),
+    )
+    if (former.length > 0)
+      await account.deleteRecords(
+        COLLECTION,
+        former.map(({ rkey }) => rkey),
+      )
   }
 }

@@ -14,7 +14,7 @@ import type { Logger } from '../logger.ts'
 import { drainPage, type DrainResult, type QueueAccess } from './drain.ts'
 import type { PdsAccount, PdsAccounts } from './pds-accounts.ts'
 import { Semaphore } from '../limits/semaphore.ts'
-import { WakeUps } from './wake-ups.ts'
+import { WakeUps } from '../limits/wake-ups.ts'
 
 const CONCURRENT_PER_PDS = 4
 const CONCURRENT = 64
@@ -106,14 +106,27 @@ export class StubWriter {
     this.#marked.set(did, { atMs: nowMs })
   }
 
+  /** Makes everything due that waits for this user's PDS, because they have just signed in there. */
+  async hasten(did: Did): Promise<void> {
+    await this.#actors.transact(did, ({ stubs }) => stubs.hasten(this.#nowMs()))
+    await this.mark(did)
+    this.wake(did)
+  }
+
+  /** Resolves when nothing is under way for this user. */
+  async idle(did: Did): Promise<void> {
+    await this.#wakeUps.idle(did)
+  }
+
   wake(did: Did): void {
     void this.#wakeUps.wake(did)
   }
 
   /** A page at a time: whoever has much to write takes turns with the others for the PDS's attention. */
   async #drain(did: Did): Promise<number | null> {
-    const pds = (await this.#enrollments.find(did))?.pdsEndpoint ?? ''
-    const nextAttemptAtMs = await this.#slot(pds, () => this.#drainLeased(did))
+    const enrollment = await this.#enrollments.find(did)
+    if (enrollment === null) return this.#drop(did)
+    const nextAttemptAtMs = await this.#slot(enrollment.pdsEndpoint, () => this.#drainLeased(did))
     return nextAttemptAtMs ?? (await this.#unmarkWhenIdle(did))
   }
 
@@ -158,6 +171,13 @@ export class StubWriter {
       onFailure: (job, err) =>
         this.#logger.warn({ did, key: job.key, attempts: job.attempts, err }, 'stub not written'),
     })
+  }
+
+  /** Of an account that has left; its stubs are removed elsewhere. */
+  async #drop(did: Did): Promise<null> {
+    this.#marked.delete(did)
+    await this.#backlog.remove(did)
+    return null
   }
 
   /** A busy actor stays marked, so that its writes need not be preceded by one to the backlog. */

@@ -8,6 +8,8 @@ import {
   type Did,
   type Enrollment,
   type EnrollmentStore,
+  type Job,
+  type Tombstone,
 } from 'stratos-core'
 import { SqlAuditLog } from './audit-log.ts'
 import type { DialectTraits } from './dialect.ts'
@@ -22,6 +24,7 @@ import { inTransaction, together } from './transaction.ts'
 const INDEX = { tags: [ANY_TAG], contentBytes: 0 }
 
 export const ENROLLMENT_RECORD_QUEUE = 'enrollment-record'
+export const LIFE_CYCLE_QUEUE = 'life-cycle'
 
 export class SqlEnrollmentStore implements EnrollmentStore {
   readonly #db: Kysely<ServiceTables>
@@ -75,7 +78,7 @@ export class SqlEnrollmentStore implements EnrollmentStore {
           pds_endpoint: enrollment.pdsEndpoint,
           signing_key: enrollment.signingKey,
           rkey: enrollment.enrollmentRkey,
-          epoch: 1,
+          epoch: ((await this.#findTombstone(trx, did))?.epoch ?? 0) + 1,
         })
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirstOrThrow()
@@ -84,6 +87,8 @@ export class SqlEnrollmentStore implements EnrollmentStore {
           insertBoundaries(trx, did, boundaries),
           trx.deleteFrom('approval').where('did', '=', did).execute(),
           this.#announce(trx, { did, action: 'enroll', boundaries }),
+          trx.deleteFrom('tombstone').where('did', '=', did).execute(),
+          dropJob(trx, LIFE_CYCLE_QUEUE, did),
         ])
       }
       return this.#get(trx, did)
@@ -134,6 +139,79 @@ export class SqlEnrollmentStore implements EnrollmentStore {
     ])
   }
 
+  async republish(did: Did): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      if ((await this.#find(trx, did)) !== null) await this.#publishLater(trx, did)
+    })
+  }
+
+  async unenroll(
+    did: Did,
+    payloadOf: (enrollment: Enrollment) => string,
+    by: AuditedAction | null,
+  ): Promise<Enrollment | null> {
+    return inTransaction(this.#db, async (trx) => {
+      // Holds the row, so that what is read of it stays true.
+      await trx
+        .updateTable('enrollment')
+        .set((eb) => ({ epoch: eb('epoch', '+', 1) }))
+        .where('did', '=', did)
+        .execute()
+      const enrollment = await this.#find(trx, did)
+      if (enrollment === null) return null
+      const job = { key: did, payload: payloadOf(enrollment) }
+      await together([
+        trx.deleteFrom('enrollment_boundary').where('did', '=', did).execute(),
+        trx.deleteFrom('enrollment').where('did', '=', did).execute(),
+        trx.deleteFrom('session_key').where('did', '=', did).execute(),
+        dropJob(trx, ENROLLMENT_RECORD_QUEUE, did),
+        this.#append(trx, { did, action: 'unenroll', boundaries: [] }),
+        queueOf(trx, LIFE_CYCLE_QUEUE).put([job], this.#nowMs()),
+        ...(by === null ? [] : [this.#note(trx, enrollment, by)]),
+      ])
+      return enrollment
+    })
+  }
+
+  async findTombstone(did: Did): Promise<Tombstone | null> {
+    return this.#findTombstone(this.#db, did)
+  }
+
+  async bury({ did, unenrolledAt, lastSeq, epoch }: Tombstone, job: Job): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      const current = await queueOf(trx, LIFE_CYCLE_QUEUE).find(did)
+      if (current?.version !== job.version) return
+      const row = { unenrolled_at: unenrolledAt, last_seq: lastSeq, epoch }
+      await together([
+        trx
+          .insertInto('tombstone')
+          .values({ did, ...row })
+          .onConflict((conflict) => conflict.column('did').doUpdateSet(row))
+          .execute(),
+        // Requests that were under way may have left these behind.
+        trx.deleteFrom('stub_backlog').where('did', '=', did).execute(),
+        trx.deleteFrom('blob_backlog').where('did', '=', did).execute(),
+        trx.deleteFrom('stub_lease').where('did', '=', did).execute(),
+        trx.deleteFrom('write_rate').where('did', '=', did).execute(),
+        dropJob(trx, LIFE_CYCLE_QUEUE, did),
+      ])
+    })
+  }
+
+  async #note(trx: Kysely<ServiceTables>, { did, boundaries }: Enrollment, by: AuditedAction): Promise<void> {
+    await new SqlAuditLog(trx, this.#nowMs).append({ ...by, subject: did, before: { boundaries } })
+  }
+
+  async #findTombstone(db: Kysely<ServiceTables>, did: Did): Promise<Tombstone | null> {
+    const row = await db
+      .selectFrom('tombstone')
+      .select(['unenrolled_at', 'last_seq', 'epoch'])
+      .where('did', '=', did)
+      .executeTakeFirst()
+    if (row === undefined) return null
+    return { did, unenrolledAt: row.unenrolled_at, lastSeq: row.last_seq, epoch: row.epoch }
+  }
+
   async #get(db: Kysely<ServiceTables>, did: Did): Promise<Enrollment> {
     const found = await this.#find(db, did)
     if (found === null) throw new Error('an enrollment vanished while it was being changed')
@@ -147,20 +225,31 @@ export class SqlEnrollmentStore implements EnrollmentStore {
 
   /** The event, and the wish that the public record on the PDS says the same. */
   async #announce(trx: Kysely<ServiceTables>, event: EnrollmentEvent): Promise<void> {
-    const nowMs = this.#nowMs()
-    const body = encodeEnrollmentEvent(event)
-    const feed = (name: string) =>
-      new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), name, this.#traits).append(body, nowMs, INDEX)
-    // Always in this order: two changes at the same time must not wait for each other.
-    await together([
-      feed(ENROLLMENT_FEED),
-      feed(SERVICE_FEED),
-      new SqlJobQueue(trx.$pickTables<'job'>(), ENROLLMENT_RECORD_QUEUE).put(
-        [{ key: event.did, payload: '{}' }],
-        nowMs,
-      ),
-    ])
+    await together([this.#append(trx, event), this.#publishLater(trx, event.did)])
   }
+
+  /** To both feeds always in this order: two changes at the same time must not wait for each other. */
+  async #append(trx: Kysely<ServiceTables>, event: EnrollmentEvent): Promise<void> {
+    const body = encodeEnrollmentEvent(event)
+    const nowMs = this.#nowMs()
+    await together(
+      [ENROLLMENT_FEED, SERVICE_FEED].map((name) =>
+        new SqlEventLog(trx.$pickTables<'feed' | 'event'>(), name, this.#traits).append(body, nowMs, INDEX),
+      ),
+    )
+  }
+
+  async #publishLater(trx: Kysely<ServiceTables>, did: Did): Promise<void> {
+    await queueOf(trx, ENROLLMENT_RECORD_QUEUE).put([{ key: did, payload: '{}' }], this.#nowMs())
+  }
+}
+
+function queueOf(trx: Kysely<ServiceTables>, queue: string): SqlJobQueue {
+  return new SqlJobQueue(trx.$pickTables<'job'>(), queue)
+}
+
+async function dropJob(trx: Kysely<ServiceTables>, queue: string, did: Did): Promise<void> {
+  await trx.deleteFrom('job').where('queue', '=', queue).where('key', '=', did).execute()
 }
 
 /** Enrollments with their boundaries as one text, so that both are of one moment. */

@@ -67,6 +67,14 @@ export class SqlEventLog implements EventLog {
     return last
   }
 
+  async continueAfter(seq: number): Promise<void> {
+    await this.#db
+      .insertInto('feed')
+      .values({ feed: this.#feed, last_seq: seq })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+
   async listAfter(after: number, limit: number): Promise<LoggedEvent[]> {
     const rows = await this.#db
       .selectFrom('event')

@@ -39,6 +39,30 @@ export class SqlJobQueue implements JobQueue {
     return this.#list(1, limit)
   }
 
+  async advance(
+    job: Job,
+    { payload, nextAttemptAtMs }: { payload: string; nextAttemptAtMs: number },
+  ): Promise<Job | null> {
+    const version = job.version + 1
+    const { numUpdatedRows } = await this.#db
+      .updateTable('job')
+      .set({ payload, version, next_attempt_at_ms: nextAttemptAtMs })
+      .where('queue', '=', this.#queue)
+      .where('key', '=', job.key)
+      .where('version', '=', job.version)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n ? { ...job, payload, version, nextAttemptAtMs } : null
+  }
+
+  async hasten(nowMs: number): Promise<void> {
+    await this.#db
+      .updateTable('job')
+      .set({ next_attempt_at_ms: nowMs, attempts: 0 })
+      .where('queue', '=', this.#queue)
+      .where('given_up', '=', 0)
+      .execute()
+  }
+
   async finish(job: Job): Promise<void> {
     await this.#db
       .deleteFrom('job')

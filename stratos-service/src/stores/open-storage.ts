@@ -29,6 +29,8 @@ export interface Storage extends ReturnType<typeof serviceStores> {
   /** Lets one piece of work at a time at each key on all instances, such as refreshing a user's OAuth tokens. */
   readonly sharedLock: { run<T>(key: string, work: () => Promise<T>): Promise<T> }
   writeRateLimiter(rate: WriteRate): WriteRateLimiter
+  /** Leaves nothing of what was deleted in the log of the service's database, as far as the log is a file of ours. */
+  scrub(): Promise<void>
   close(): Promise<void>
 }
 

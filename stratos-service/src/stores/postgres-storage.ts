@@ -107,6 +107,7 @@ export async function openPostgresStorage(
     cursorSecret: await secrets.getOrCreate('cursor'),
     sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
     writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
+    scrub: async () => undefined,
     close: async () => {
       await closeFeeds()
       await closeDatabases()

@@ -1,20 +1,14 @@
-import { readFileSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { newActor, newDid } from 'stratos-core/testing'
 import { parseNsid, parseRkey, type Boundary, type Did } from 'stratos-core'
 import { cidForRawBytes } from '@atproto/lex-data'
 import { encode } from '@atproto/lex-cbor'
 import { expect, it } from 'vitest'
 import { describeEachDatabase, type Database } from '../../tests/_util/databases.ts'
+import { bytesOfFiles } from '../../tests/_util/remains.ts'
 
 /** Everything that is stored, as bytes. */
 async function storedBytes(database: Database): Promise<Buffer> {
-  const names = await readdir(database.directory, { recursive: true })
-  const files = names.map((name) => join(database.directory, name)).filter((path) => statSync(path).isFile())
-  // File names count as well: there is one directory for each actor.
-  const contents = files.map((path) => Buffer.concat([Buffer.from(`\n${path}\n`), readFileSync(path)]))
-  return Buffer.concat([...contents, Buffer.from(await database.dump(), 'latin1')])
+  return Buffer.concat([await bytesOfFiles(database.directory), Buffer.from(await database.dump(), 'latin1')])
 }
 
 interface Traces {

@@ -69,6 +69,10 @@ export class SqlRepoStore implements RepoStore {
     return rows.map((row) => ({ cid: row.cid, bytes: row.content }))
   }
 
+  async dropHead(): Promise<void> {
+    await this.#db.deleteFrom('repo_head').where('repo', '=', this.#repo).execute()
+  }
+
   async applyCommit(previous: RepoHead | null, next: RepoHead, changes: BlockChanges): Promise<void> {
     if (changes.removedRecords.length > 0) this.#onRemoval()
     await together([

@@ -83,6 +83,8 @@ export interface ServiceTables extends FeedTables, JobTables {
     rkey: string
     epoch: number
   }
+  /** Accounts that have left. */
+  tombstone: { did: string; unenrolled_at: string; last_seq: number; epoch: number }
   enrollment_boundary: { did: string; boundary: string }
   oauth_state: { key: string; state: string; created_at_ms: number }
   oauth_session: { did: string; session: string }

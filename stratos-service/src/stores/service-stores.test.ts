@@ -23,8 +23,8 @@ function useInstances(database: () => Database): () => readonly Storage[] {
 
 describeEachDatabase('EnrollmentStore', (database) =>
   enrollmentStoreContract(() => {
-    const { enrollments, enrollmentJobs, approvals, audit } = database().storage
-    return { store: enrollments, jobs: enrollmentJobs, approvals, audit }
+    const { enrollments, enrollmentJobs, lifeCycles, approvals, audit } = database().storage
+    return { store: enrollments, jobs: enrollmentJobs, lifeCycles, approvals, audit }
   }),
 )
 describeEachDatabase('SessionStore', (database) => sessionStoreContract(() => database().storage.sessions))

@@ -4,7 +4,7 @@ import { SqlAuditLog } from './audit-log.ts'
 import { SqlBacklogStore } from './backlog-store.ts'
 import type { Vault } from '../config/vault.ts'
 import type { DialectTraits } from './dialect.ts'
-import { ENROLLMENT_RECORD_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
+import { ENROLLMENT_RECORD_QUEUE, LIFE_CYCLE_QUEUE, SqlEnrollmentStore } from './enrollment-store.ts'
 import { SqlJobQueue } from './job-queue.ts'
 import { SqlLeaseStore } from './lease-store.ts'
 import { CachedMemberships } from './memberships.ts'
@@ -31,6 +31,8 @@ export function serviceStores(
     stubLeases: new SqlLeaseStore(db),
     blobBacklog: new SqlBacklogStore(db, 'blob_backlog'),
     serviceKeys: new SqlServiceKeys(db, nowMs),
+    /** Enrollments and departures under way, by DID. */
+    lifeCycles: new SqlJobQueue(db.$pickTables<'job'>(), LIFE_CYCLE_QUEUE),
     sessions: new SqlSessionStore(db),
     oauthStates: new OauthStateStore(db, vault, nowMs),
     oauthSessions: new OauthSessionStore(db, vault),

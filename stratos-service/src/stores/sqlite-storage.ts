@@ -86,6 +86,9 @@ export async function openSqliteStorage(
     cursorSecret: await new SecretStore(db).getOrCreate('cursor'),
     sharedLock: new KeyedLock(),
     writeRateLimiter: (rate: WriteRate) => new MemoryWriteRateLimiter(rate, nowMs),
+    scrub: async () => {
+      if (!(await emptyLog(db))) throw new StratosError('ServiceUnavailable', 'the log cannot be emptied now')
+    },
     close: async () => {
       await sequencer.close()
       const closed = actors.close()

@@ -4,6 +4,7 @@ import type { EventIndex, EventLog, IndexedEvent } from 'stratos-core'
 export function withAppend(log: EventLog, append: EventLog['append']): EventLog {
   return {
     append,
+    continueAfter: (seq) => log.continueAfter(seq),
     listAfter: (after, limit) => log.listAfter(after, limit),
     page: (after, query) => log.page(after, query),
     findMany: (seqs) => log.findMany(seqs),

@@ -84,6 +84,11 @@ export class SqlWriteRateLimiter implements WriteRateLimiter {
     })
   }
 
+  async forget(did: Did): Promise<void> {
+    this.#known.delete(did)
+    await this.#db.deleteFrom('write_rate').where('did', '=', did).execute()
+  }
+
   /** Makes the row if need be. */
   async #load(did: Did): Promise<Known> {
     const row = await this.#db

@@ -31,6 +31,8 @@ import { retryJob } from './zone/stratos/admin/retryJob.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
 import { stats } from './zone/stratos/admin/stats.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
+import { unenroll } from './zone/stratos/enrollment/unenroll.ts'
+import { resolveEnrollments } from './zone/stratos/identity/resolveEnrollments.ts'
 import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
 import { hydrateRecord } from './zone/stratos/repo/hydrateRecord.ts'
 import { hydrateRecords } from './zone/stratos/repo/hydrateRecords.ts'
@@ -106,6 +108,8 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))
 
   table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))
+  table.add(zone.stratos.enrollment.unenroll, enrolledUser, unenroll(enrollments))
+  table.add(zone.stratos.identity.resolveEnrollments, anyViewer, resolveEnrollments(enrollments))
   table.add(zone.stratos.server.listDomains, open('names of boundaries are public'), listDomains(boundaries))
   table.add(zone.stratos.server.createSession, keyHolder, createSession)
   table.add(zone.stratos.server.listSessions, sessionHolder, listSessions(sessions))

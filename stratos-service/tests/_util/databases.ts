@@ -118,6 +118,7 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
   }
 }
 
+/** All rows of all tables as text, with bytes as Latin-1. */
 export async function dumpTables(url: string): Promise<string> {
   const tables = await query(
     url,

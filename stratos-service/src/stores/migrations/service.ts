@@ -13,6 +13,7 @@ export function serviceMigrations(traits: DialectTraits): readonly Migration[] {
     { name: '0005-feed-of-the-service', up: (schema) => prepareServiceFeed(schema, traits) },
     { name: '0006-service-keys', up: (schema) => createServiceKeyTable(schema, traits) },
     { name: '0007-stub-leases', up: (schema) => createStubLeases(schema, traits) },
+    { name: '0008-tombstones', up: (schema) => createTombstones(schema, traits) },
   ]
 }
 
@@ -156,5 +157,16 @@ async function createStubLeases(schema: SchemaModule, { text }: DialectTraits): 
     .addColumn('did', text, (col) => col.primaryKey())
     .addColumn('holder', text, (col) => col.notNull())
     .addColumn('until_ms', 'bigint', (col) => col.notNull())
+    .execute()
+}
+
+async function createTombstones(schema: SchemaModule, { text, byKey }: DialectTraits): Promise<void> {
+  await schema
+    .createTable('tombstone')
+    .addColumn('did', text, (col) => col.primaryKey())
+    .addColumn('unenrolled_at', text, (col) => col.notNull())
+    .addColumn('last_seq', 'bigint', (col) => col.notNull())
+    .addColumn('epoch', 'integer', (col) => col.notNull())
+    .modifyEnd(byKey)
     .execute()
 }

@@ -1,5 +1,5 @@
 import { asDatetimeString } from '@atproto/syntax'
-import { parseDid, type Viewer } from 'stratos-core'
+import { parseDid, type SignedMembership, type Viewer } from 'stratos-core'
 import type { zone } from 'stratos-core/lexicons'
 import type { Enrollments } from '../../../../operations/enrollments.ts'
 import type { Handler } from '../../../method-table.ts'
@@ -10,7 +10,8 @@ export const status =
     const did = parseDid(params.did)
     const found = await enrollments.status(viewer, did)
     if (!found.enrolled) return { did, enrolled: false }
-    const { enrolledAt, signingKey, boundaries, enrollmentRkey, attestation } = found
+    const { enrolledAt, signingKey, boundaries, enrollmentRkey, attestation, attestationV2, needsReauth } =
+      found
     return {
       did,
       enrolled: true,
@@ -20,5 +21,11 @@ export const status =
       boundaries: boundaries?.map((value) => ({ value })),
       enrollmentRkey,
       attestation,
+      attestationV2: attestationV2 === undefined ? undefined : toWire(attestationV2),
+      needsReauth,
     }
   }
+
+function toWire({ aud, did, boundaries, ...rest }: SignedMembership) {
+  return { ...rest, aud: parseDid(aud), did: parseDid(did), boundaries: [...boundaries] }
+}

@@ -48,6 +48,11 @@ export class WakeUps<K> {
     return this.#active.has(key) || this.#timers.has(key)
   }
 
+  /** Resolves when no run is under way for this key. */
+  async idle(key: K): Promise<void> {
+    await this.#active.get(key)?.done
+  }
+
   /** Lets the runs under way end and starts none anew. */
   async stop(): Promise<void> {
     this.#stopped = true
