@@ -147,6 +147,7 @@ export type {
   SessionKey,
   SessionStore,
   SigningKeyResolver,
+  Snapshot,
   StoredBytes,
   StoredRecord,
   TemporaryBytes,

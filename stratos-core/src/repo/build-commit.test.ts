@@ -9,7 +9,7 @@ import { type RecordBlock, encodeRecord } from '../record/record-block.ts'
 import { MemoryRepo } from '../testing/memory-repo.ts'
 import { type BuiltCommit, type RepoWrite, buildCommit, buildInitialCommit } from './build-commit.ts'
 import vectors from './build-commit.vectors.json' with { type: 'json' }
-import { collectRepoBlocks } from './export-car.ts'
+import { collectRepoBlocks } from './collect-blocks.ts'
 import { createP256Keypair } from './native-keypair.ts'
 
 const DID: Did = 'did:plc:alice'
@@ -35,7 +35,8 @@ function decodeCommit({ cid, newBlocks }: BuiltCommit) {
 
 async function reachable(repo: MemoryRepo): Promise<string[]> {
   const cids: string[] = []
-  for await (const { cid } of collectRepoBlocks(repo, repo.head.cid)) cids.push(cid.toString())
+  for await (const some of collectRepoBlocks(repo, repo.head.cid))
+    cids.push(...some.map(({ cid }) => cid.toString()))
   return cids.sort()
 }
 

@@ -4,7 +4,7 @@ import type { Did, Tid } from '../ids.ts'
 import type { RecordBlock } from '../record/record-block.ts'
 import type { RepoHead } from '../storage/repo-store.ts'
 import { signCommit } from './build-commit.ts'
-import type { CarBlock } from './export-car.ts'
+import type { CarBlock } from './write-car.ts'
 import { SortedTree } from './sorted-tree.ts'
 
 /** One of the commits that fill an empty repo. */

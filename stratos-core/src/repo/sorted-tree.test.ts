@@ -3,7 +3,7 @@ import { MemoryBlockstore, MST } from '@atproto/repo'
 import { createCid, SHA256_HASH_CODE, CBOR_DATA_CODEC } from '@atproto/lex-data'
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { CarBlock } from './export-car.ts'
+import type { CarBlock } from './write-car.ts'
 import { findInTree, readTree } from '../proof/read-tree.ts'
 import { EMPTY_TREE, layerOf, SortedTree } from './sorted-tree.ts'
 

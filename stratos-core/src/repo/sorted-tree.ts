@@ -8,7 +8,7 @@ import { hash } from 'node:crypto'
 import { encode } from '@atproto/lex-cbor'
 import type { Cid } from '@atproto/lex-data'
 import { cidOf } from './encode-node.ts'
-import type { CarBlock } from './export-car.ts'
+import type { CarBlock } from './write-car.ts'
 import { assertNodeSize } from './node-size.ts'
 
 interface Entry {

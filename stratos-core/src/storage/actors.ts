@@ -34,6 +34,13 @@ export interface Actors {
    */
   transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T>
 
+  /**
+   * Opens one committed state of the repo for reading, for as long as the caller likes, without holding up writers. Each
+   * takes up something that there is not much of.
+   *
+   * @throws {StratosError} `RepoNotFound` if there is no such actor
+   */
+  openSnapshot(did: Did): Promise<Snapshot>
   /** The P-256 key that signs this actor's commits; made on first use. */
   signingKey(did: Did): Promise<Keypair>
 
@@ -42,6 +49,13 @@ export interface Actors {
    * actor created again under the same DID starts from nothing.
    */
   destroy(did: Did): Promise<void>
+}
+
+/** One state of a repo. Reading fails once the actor is destroyed. */
+export interface Snapshot {
+  readonly stores: Pick<ActorStores, 'repo' | 'records'>
+  /** More than once does no harm. */
+  close(): Promise<void>
 }
 
 /** The stores of one actor, bound to one handle. */

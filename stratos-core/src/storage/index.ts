@@ -1,4 +1,4 @@
-export type { ActorStores, Actors } from './actors.ts'
+export type { ActorStores, Actors, Snapshot } from './actors.ts'
 export type { LeaseStore } from './lease-store.ts'
 export type { Approval, ApprovalStore } from './approval-store.ts'
 export type { AuditEntry, AuditLog, AuditNote, AuditedAction } from './audit-log.ts'

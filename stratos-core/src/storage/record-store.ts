@@ -81,6 +81,8 @@ export interface RecordStore {
   findBoundaries(keys: readonly RecordKey[]): Promise<Map<string, Boundary[]>>
   /** Applies all changes, with boundaries, blobs and links; only within `Actors.transact`. */
   apply(changes: RecordChanges): Promise<void>
+  /** CIDs of records outside the scope, but for those that some record in it has as well. */
+  listWithheld(scope: ReadScope): Promise<Set<string>>
   /**
    * Takes an address out of sight for everybody, whatever is or will be written there; only within `Actors.transact`.
    *

@@ -24,8 +24,12 @@ export interface BlockChanges {
 export interface RepoStore {
   findHead(): Promise<RepoHead | null>
   findBlock(cid: string): Promise<Uint8Array | null>
-  /** In no particular order; missing blocks are absent from the answer. */
-  findBlocks(cids: readonly string[]): Promise<Map<string, Uint8Array>>
+  /**
+   * In no particular order; missing blocks are absent from the answer.
+   *
+   * @param since leaves out blocks that have been there, without a break, since this revision
+   */
+  findBlocks(cids: readonly string[], since?: Tid): Promise<Map<string, Uint8Array>>
   /** All live blocks in pages, ordered by CID. @param after exclusive; empty text starts */
   listBlocks(after: string, limit: number): Promise<{ cid: string; bytes: Uint8Array }[]>
   /** Takes the head away, so that no commit can follow; only within a transaction. */

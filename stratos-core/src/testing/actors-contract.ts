@@ -114,6 +114,37 @@ export function actorsContract(open: () => Actors): void {
     })
   })
 
+  describe('snapshots', () => {
+    it('show one state, while others write, until they are closed', async () => {
+      const did = await newActor(open())
+      const snapshot = await open().openSnapshot(did)
+      const [cid, bytes] = await block('later')
+      await open().transact(did, async ({ repo }) => {
+        const added = new Map([[cid, bytes]])
+        const changes = { added, removed: [], removedRecords: [] }
+        await repo.applyCommit(await head('first', 1), await head('second', 2), changes)
+      })
+      const { repo } = snapshot.stores
+      expect((await repo.findHead())?.rev).toBe((await head('first', 1)).rev)
+      expect(await repo.findBlock(cid)).toBeNull()
+      await snapshot.close()
+      await snapshot.close()
+      await expect(repo.findHead()).rejects.toThrow()
+      const next = await open().openSnapshot(did)
+      expect(await next.stores.repo.findBlock(cid)).not.toBeNull()
+      await next.close()
+    })
+
+    it('end with the actor', async () => {
+      const did = await newActor(open())
+      const { stores, close } = await open().openSnapshot(did)
+      await open().destroy(did)
+      await expect(stores.repo.findHead()).rejects.toThrow()
+      await close()
+      await expect(open().openSnapshot(did)).rejects.toEqual(NO_REPO)
+    })
+  })
+
   describe('signing keys', () => {
     it('are made once for each actor, and sign', async () => {
       const [one, other] = [await newActor(open()), await newActor(open())]

@@ -238,6 +238,18 @@ export function recordStoreContract(open: () => Actors): void {
       expect(await collections(scope())).toEqual([])
     })
 
+    it('of what is withheld name the blocks that nothing in scope has', async () => {
+      const blockOf = async (key: string) => (await block(key))[0]
+      const withheld = await read(did, (records) => records.listWithheld(scope('b')))
+      const hidden = [...KEYS.filter((key) => key !== 'B' && key !== 'ab'), 'elsewhere']
+      expect(withheld).toEqual(new Set(await Promise.all(hidden.map(blockOf))))
+      expect((await read(did, (records) => records.listWithheld(FULL_SCOPE))).size).toBe(0)
+      expect((await read(did, (records) => records.listWithheld(scope()))).size).toBe(KEYS.length + 1)
+      const twins = await actorWith(entry('one', '', { boundaries: [boundary('a')] }))
+      await apply(twins, { created: [entry('two', await blockOf('one'), { boundaries: [boundary('b')] })] })
+      expect((await read(twins, (records) => records.listWithheld(scope('b')))).size).toBe(0)
+    })
+
     it('of several keys hold each that is visible once', async () => {
       const wanted = ['B', 'a', 'missing'].map((key) => entry(key, ''))
       const found = await read(did, (records) => records.findMany(wanted, FULL_SCOPE))

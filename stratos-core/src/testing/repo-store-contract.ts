@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Did } from '../ids.ts'
+import type { Did, Tid } from '../ids.ts'
 import type { Actors } from '../storage/actors.ts'
 import type { BlockChanges, RepoHead, RepoStore } from '../storage/repo-store.ts'
 import { block, entry, head, newActor } from './samples.ts'
@@ -62,6 +62,22 @@ export function repoStoreContract(open: () => Actors): void {
       const found = await read(did, (repo) => repo.findBlocks([c![0], b![0], a![0]]))
       expect(new Map([...found].map(([cid, bytes]) => [cid, plain(bytes)]))).toEqual(new Map([a!, b!]))
       expect(await read(did, (repo) => repo.findBlocks([]))).toEqual(new Map())
+    })
+
+    it('are told apart by when they came, however often they were added since', async () => {
+      const did = await newActor(open())
+      const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(block))
+      const [first, second, third] = await Promise.all([1, 2, 3].map((n) => head(`n${n}`, n)))
+      await commit(did, await head('first', 1), first!)
+      await commit(did, first!, second!, { added: new Map([a!, b!]) })
+      await commit(did, second!, third!, { added: new Map([b!, c!]) })
+      const since = async (rev: Tid) =>
+        [...(await read(did, (repo) => repo.findBlocks([a![0], b![0], c![0]], rev))).keys()].toSorted()
+      expect(await since(first!.rev)).toEqual([a![0], b![0], c![0]].toSorted())
+      expect(await since(second!.rev)).toEqual([c![0]])
+      expect(await since(third!.rev)).toEqual([])
+      await commit(did, third!, await head('n4', 4), { added: new Map([a!]), removed: [a![0]] })
+      expect(await since(third!.rev)).toEqual([a![0]])
     })
 
     it('are listed page by page in the order of their CIDs, however many there are', async () => {

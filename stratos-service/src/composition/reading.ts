@@ -3,13 +3,16 @@ import type { DidDocuments } from '../identity/did-documents.ts'
 import type { Handles } from '../identity/handles.ts'
 import type { Logger } from '../logger.ts'
 import { DescribeRepo } from '../operations/describe-repo.ts'
+import { ExportRepo } from '../operations/export-repo.ts'
 import { Hydrate } from '../operations/hydrate.ts'
 import { PageCursors } from '../operations/page-cursors.ts'
+import { ProveRecords } from '../operations/prove-records.ts'
 import { ReadRecords } from '../operations/read-records.ts'
+import { RepoHeads } from '../operations/repo-heads.ts'
 import type { Storage } from '../stores/open-storage.ts'
 
 export interface ReadingOptions {
-  readonly storage: Pick<Storage, 'actors' | 'memberships' | 'cursorSecret'>
+  readonly storage: Pick<Storage, 'actors' | 'enrollments' | 'memberships' | 'cursorSecret'>
   readonly serviceBoundaries: ReadonlySet<Boundary>
   readonly documents: Pick<DidDocuments, 'find'>
   readonly handles: Pick<Handles, 'findDid'>
@@ -18,11 +21,14 @@ export interface ReadingOptions {
 
 /** Builds everything that reads records. */
 export function composeReading({ storage, serviceBoundaries, documents, handles, logger }: ReadingOptions) {
-  const { actors, memberships, cursorSecret } = storage
+  const { actors, enrollments, memberships } = storage
+  const cursors = new PageCursors(storage.cursorSecret)
+  const proofs = new ProveRecords({ actors, serviceBoundaries })
   const reads = new ReadRecords({
     actors,
     serviceBoundaries,
-    cursors: new PageCursors(cursorSecret),
+    cursors,
+    proofs,
     onDamaged: (uri) => logger.error({ uri }, 'the stored bytes of a record are damaged'),
   })
   const describeRepo = new DescribeRepo({
@@ -34,5 +40,12 @@ export function composeReading({ storage, serviceBoundaries, documents, handles,
       findDid: (handle) => handles.findDid(handle, handle),
     },
   })
-  return { reads, describeRepo, hydrate: new Hydrate({ records: reads, memberships }) }
+  return {
+    reads,
+    proofs,
+    describeRepo,
+    hydrate: new Hydrate({ records: reads, memberships }),
+    exports: new ExportRepo({ actors, serviceBoundaries }),
+    heads: new RepoHeads({ actors, enrollments, cursors }),
+  }
 }

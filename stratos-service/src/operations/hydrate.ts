@@ -25,18 +25,24 @@ export class Hydrate {
   }
 
   /**
-   * @param onBehalfOf DID to answer for
+   * @param options.onBehalfOf DID to answer for
+   * @param options.proof whether to prove the records
    * @throws {StratosError} `InvalidRequest` for a malformed URI, `Forbidden` if the caller may not answer for others
    */
-  async many(caller: Viewer, uris: readonly string[], onBehalfOf?: string): Promise<Hydration> {
-    if (onBehalfOf === undefined) return { ...(await this.#records.hydrate(caller, uris)), blocked: [] }
-    const found = await this.#records.hydrate(await this.viewerFor(caller, onBehalfOf), uris)
+  async many(
+    caller: Viewer,
+    uris: readonly string[],
+    { onBehalfOf, proof = false }: { readonly onBehalfOf?: string | undefined; readonly proof?: boolean },
+  ): Promise<Hydration> {
+    if (onBehalfOf === undefined)
+      return { ...(await this.#records.hydrate(caller, uris, { proof })), blocked: [] }
+    const found = await this.#records.hydrate(await this.viewerFor(caller, onBehalfOf), uris, { proof })
     // The service may see what its viewer may not, and is told which is which.
     const blocked = await this.#records.filterVisible(caller, found.notFound)
     return {
       ...found,
       notFound: found.notFound.filter((uri) => !blocked.has(uri)),
-      blocked: [...blocked],
+      blocked: found.notFound.filter((uri) => blocked.has(uri)),
     }
   }
 

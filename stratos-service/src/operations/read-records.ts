@@ -4,22 +4,26 @@ import {
   parseAtUri,
   parseRkey,
   readScopeOf,
-  StratosError,
   type Actors,
   type AtUri,
+  type Cid,
   type Did,
   type Nsid,
   type ReadScope,
   type RecordAddress,
   type RecordKey,
+  type Snapshot,
   type StoredRecord,
   type Viewer,
 } from 'stratos-core'
+import { encodeCar, type CarBlock } from 'stratos-core/repo'
 import { Semaphore } from '../limits/semaphore.ts'
 import type { PageCursors } from './page-cursors.ts'
-import { readIfPresent } from './read-if-present.ts'
+import type { ProveRecords, RepoProof } from './prove-records.ts'
+import { nullIfAbsent, readIfPresent } from './read-if-present.ts'
 import { formatRecordJson } from './record-json.ts'
 import { isNamedBy } from './record-cid.ts'
+import { recordNotFound } from './record-not-found.ts'
 
 export interface ReadRecord {
   readonly uri: AtUri
@@ -49,6 +53,8 @@ export interface HydratedRecords {
   readonly notFound: readonly AtUri[]
   /** Records that are there and would have made the answer too large. */
   readonly postponed: readonly AtUri[]
+  /** CAR file with the commits, MST nodes and blocks of all records; null without a record, or if it was not asked for. */
+  readonly proof: Uint8Array | null
 }
 
 /** What a page of a list and what a hydration may weigh, give or take one record. */
@@ -64,18 +70,21 @@ export class ReadRecords {
   readonly #actors: Pick<Actors, 'read'>
   readonly #serviceBoundaries: ReadonlySet<string>
   readonly #cursors: Pick<PageCursors, 'seal' | 'open'>
+  readonly #proofs: Pick<ProveRecords, 'readAndProve'>
   readonly #onDamaged: (uri: AtUri) => void
 
   constructor(options: {
     actors: Pick<Actors, 'read'>
     serviceBoundaries: ReadonlySet<string>
     cursors: Pick<PageCursors, 'seal' | 'open'>
+    proofs: Pick<ProveRecords, 'readAndProve'>
     /** Hears of records whose stored bytes are not what they should be. They count as missing. */
     onDamaged: (uri: AtUri) => void
   }) {
     this.#actors = options.actors
     this.#serviceBoundaries = options.serviceBoundaries
     this.#cursors = options.cursors
+    this.#proofs = options.proofs
     this.#onDamaged = options.onDamaged
   }
 
@@ -125,27 +134,36 @@ export class ReadRecords {
    * Turns URIs into records for a viewer, one query per repo.
    *
    * @param uris up to 100
+   * @param options.proof whether to prove them
    * @throws {StratosError} `InvalidRequest` for a malformed URI
    */
-  async hydrate(viewer: Viewer, uris: readonly string[]): Promise<HydratedRecords> {
+  async hydrate(
+    viewer: Viewer,
+    uris: readonly string[],
+    { proof }: { readonly proof: boolean },
+  ): Promise<HydratedRecords> {
     // Asked for twice is answered once: an answer must not outgrow its request.
     const wanted = [...new Set(uris)].map(parseAtUri)
     const found = new Map<AtUri, ReadRecord | null>()
     let bytesLeft = MAX_HYDRATED_BYTES
+    const proofs: RepoProof[] = []
     await this.#eachRepo(viewer, wanted, async (owner, keys, scope) => {
-      const batch = await readIfPresent(this.#actors, owner, ({ records }) =>
-        records.findWithin(keys, scope, bytesLeft),
+      const read = ({ records }: Snapshot['stores']) => records.findWithin(keys, scope, bytesLeft)
+      const page = await nullIfAbsent(
+        proof ? this.#proofs.readAndProve(owner, read) : unproven(this.#actors.read(owner, read)),
       )
-      for (const { collection, rkey } of batch?.omitted ?? [])
-        found.set(formatAtUri({ did: owner, collection, rkey }), null)
-      for (const record of batch?.records ?? []) bytesLeft -= record.bytes.length
-      for (const record of await this.#formatAll(owner, batch?.records ?? [])) found.set(record.uri, record)
+      if (page === null) return
+      for (const key of page.found.omitted) found.set(formatAtUri({ did: owner, ...key }), null)
+      for (const record of page.found.records) bytesLeft -= record.bytes.length
+      for (const record of await this.#formatAll(owner, page.found.records)) found.set(record.uri, record)
+      if (page.proof !== null) proofs.push(page.proof)
     })
     const order = wanted.map(formatAtUri)
     return {
       records: order.flatMap((uri) => found.get(uri) ?? []),
       notFound: order.filter((uri) => !found.has(uri)),
       postponed: order.filter((uri) => found.get(uri) === null),
+      proof: proofs.length === 0 ? null : encodeCar(...joined(proofs)),
     }
   }
 
@@ -199,9 +217,12 @@ export class ReadRecords {
   }
 }
 
-/** The one answer to whoever asks for what is not there, or not for them. */
-export function recordNotFound(): StratosError {
-  return new StratosError('RecordNotFound', 'there is no such record')
+async function unproven<T>(found: Promise<T>): Promise<{ readonly found: T; readonly proof: null }> {
+  return { found: await found, proof: null }
+}
+
+function joined(proofs: readonly RepoProof[]): [roots: Cid[], blocks: CarBlock[]] {
+  return [proofs.map(({ root }) => root), proofs.flatMap(({ blocks }) => blocks)]
 }
 
 /** Whoever sees nothing learns nothing from how long it takes either: nobody looks. */

@@ -121,7 +121,8 @@ describeEachDatabase('Writing records', (database) => {
       const { read, live } = await one.actors.read(did, async ({ repo, records }) => {
         const head = await repo.findHead()
         const live: string[] = []
-        for await (const { cid } of collectRepoBlocks(repo, head!.cid)) live.push(cid.toString())
+        for await (const some of collectRepoBlocks(repo, head!.cid))
+          live.push(...some.map(({ cid }) => cid.toString()))
         const keys = NOTES.map((rkey) => ({ collection: NOTE, rkey: parseRkey(rkey) }))
         return { live, read: await records.findMany(keys, FULL_SCOPE) }
       })

@@ -1,6 +1,6 @@
 import type { Keypair } from '@atproto/crypto'
-import type { Kysely } from 'kysely'
-import type { Actors, ActorStores, Did, EventLog } from 'stratos-core'
+import { sql, type Kysely } from 'kysely'
+import type { Actors, ActorStores, Did, EventLog, Snapshot } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { formOf, type Vault } from '../config/vault.ts'
 import { placeOfActorKey } from './actor-key.ts'
@@ -10,6 +10,7 @@ import { formatTags } from './event-log.ts'
 import { SERVICE_SCHEMA } from './postgres-database.ts'
 import { isMissingTable } from './postgres-errors.ts'
 import type { PostgresLayout } from './postgres-layout.ts'
+import { OpenSnapshots } from './open-snapshots.ts'
 import { deleteActor, insertActor, Placements, type Placement } from './placements.ts'
 import type { ActorTables, PostgresTables, ServiceTables } from './schema.ts'
 import { Statements } from './statements.ts'
@@ -25,6 +26,8 @@ const MAX_STATEMENTS = 1_000
 export interface PostgresActorsOptions {
   /** Without a schema. */
   readonly db: Kysely<PostgresTables>
+  /** Over connections that may be held for long. */
+  readonly snapshots: Kysely<PostgresTables>
   readonly layout: PostgresLayout
   /** Told when an actor's feed has grown. */
   readonly grown: (did: Did) => void
@@ -38,6 +41,8 @@ export interface PostgresActorsOptions {
  */
 export class PostgresActors implements Actors {
   readonly #db: Kysely<PostgresTables>
+  readonly #snapshots: Kysely<PostgresTables>
+  readonly #open = new OpenSnapshots()
   readonly #layout: PostgresLayout
   readonly #vault: Vault
   readonly #placements: Placements
@@ -47,8 +52,9 @@ export class PostgresActors implements Actors {
   /** By schema. */
   readonly #statements = new Map<string, Statements>()
 
-  constructor({ db, layout, vault, grown, nowMs }: PostgresActorsOptions) {
+  constructor({ db, snapshots, layout, vault, grown, nowMs }: PostgresActorsOptions) {
     this.#db = db
+    this.#snapshots = snapshots
     this.#grown = grown
     this.#layout = layout
     this.#vault = vault
@@ -107,6 +113,27 @@ export class PostgresActors implements Actors {
     return result
   }
 
+  async openSnapshot(did: Did): Promise<Snapshot> {
+    const number = await this.#find(did)
+    const opened = Promise.withResolvers<Snapshot['stores']>()
+    const closed = Promise.withResolvers<void>()
+    const transaction = inTransaction(this.#snapshots, async (trx) => {
+      await sql`set transaction isolation level repeatable read, read only`.execute(trx)
+      const { repo, records } = this.#stores(trx, number)
+      await repo.findHead()
+      opened.resolve({ repo, records })
+      await closed.promise
+    })
+    transaction.catch(opened.reject)
+    const stores = await opened.promise
+    // How it ends does not matter: nothing was written, and whoever read has heard of any error.
+    const ended = transaction.catch(() => undefined)
+    return this.#open.add(did, stores, async () => {
+      closed.resolve()
+      await ended
+    })
+  }
+
   async signingKey(did: Did): Promise<Keypair> {
     const placement = await this.#placements.find(did)
     const known = placement === null ? undefined : this.#keys.get(placement.number)
@@ -134,7 +161,14 @@ export class PostgresActors implements Actors {
     })
   }
 
+  /** Ends what is being read at leisure. */
+  async close(): Promise<void> {
+    await this.#open.close()
+  }
+
   async destroy(did: Did): Promise<void> {
+    // Their tables cannot be dropped while they are read. Where another instance has some, this fails until they end.
+    await this.#open.closeAll(did)
     const number = await inTransactionAfter(
       this.#db,
       (trx) => lockActor(trx, did),

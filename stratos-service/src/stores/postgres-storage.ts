@@ -24,6 +24,8 @@ import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
 import { SqlWriteRateLimiter } from './write-rate-store.ts'
 
+/** Each is held by an export for as long as somebody takes to read it. */
+const MAX_SNAPSHOTS = 8
 const REPORT_EVERY_MS = 5_000
 
 /**
@@ -59,11 +61,12 @@ export async function openPostgresStorage(
   const service = connect.pool({ max: adminPoolSize, durable: true, patient: false })
   // What is lost here when the server itself crashes is the memory of the last instant's signatures and writes.
   const fleeting = connect.pool({ max: Math.ceil(adminPoolSize / 2), durable: false, patient: false })
+  const snapshots = connect.pool({ max: MAX_SNAPSHOTS, durable: false, patient: false })
   const tables = service.withSchema(SERVICE_SCHEMA)
   const fleetingTables = fleeting.withSchema(SERVICE_SCHEMA)
   const layout = postgres.layout === 'shared' ? SHARED : SCHEMA_PER_ACTOR
   const closeDatabases = async () => {
-    await Promise.all([repos, service, fleeting].map((db) => db.destroy()))
+    await Promise.all([repos, service, fleeting, snapshots].map((db) => db.destroy()))
   }
   const vault = new Vault(settings.masterKeys)
   const forms = new SecretForms(tables)
@@ -82,7 +85,7 @@ export async function openPostgresStorage(
   })
   const secrets = new SecretStore(tables)
   const stores = serviceStores(tables, POSTGRES, vault, nowMs)
-  const actors = new PostgresActors({ db: repos, layout, vault, grown, nowMs })
+  const actors = new PostgresActors({ db: repos, snapshots, layout, vault, grown, nowMs })
   const fileOf = (name: string) => join(settings.dataDir, name)
   const serviceKey = new KeyRow(secrets, 'service-key', vault, fileOf('signing_key'))
   const clientKey = new KeyRow(secrets, 'client-key', vault, fileOf('oauth_client_key'))
@@ -110,6 +113,7 @@ export async function openPostgresStorage(
     scrub: async () => undefined,
     close: async () => {
       await closeFeeds()
+      await actors.close()
       await closeDatabases()
     },
   }

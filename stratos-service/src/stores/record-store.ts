@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { expressionBuilder, type Expression, type Kysely, type SqlBool } from 'kysely'
 import type { Boundary } from 'stratos-core'
 import { parseNsid, parseRkey } from 'stratos-core'
 import type {
@@ -13,9 +13,9 @@ import type {
   StoredRecord,
 } from 'stratos-core'
 import type { DialectTraits } from './dialect.ts'
+import { padded, pages } from './pages.ts'
 import { readBodies, readBodiesWithin, type RepoTables, type WeighedRecord } from './record-bodies.ts'
 import { applyRecordChanges } from './record-changes.ts'
-import { pages } from './pages.ts'
 import { isOneOf } from './record-keys.ts'
 import { findNextCollection, isVisible, visibleAmong, visibleInRange } from './record-visibility.ts'
 import type { ActorTables } from './schema.ts'
@@ -71,6 +71,26 @@ export class SqlRecordStore implements RecordStore {
       last = next
     }
     return found
+  }
+
+  async listWithheld(scope: ReadScope): Promise<Set<string>> {
+    const cidsWhere = async (...conditions: Expression<SqlBool>[]): Promise<string[]> => {
+      const rows = await this.#db
+        .selectFrom('record as keyed')
+        .select('keyed.cid')
+        .distinct()
+        .where('keyed.repo', '=', this.#repo)
+        .where((eb) => eb.and(conditions))
+        .execute()
+      return rows.map(({ cid }) => cid)
+    }
+    const eb = expressionBuilder<{ keyed: ActorTables['record'] }, 'keyed'>()
+    const withheld = new Set(await cidsWhere(eb.not(isVisible(scope))))
+    for (const some of pages([...withheld])) {
+      const shown = await cidsWhere(isVisible(scope), eb('keyed.cid', 'in', padded(some)))
+      for (const cid of shown) withheld.delete(cid)
+    }
+    return withheld
   }
 
   async findCids(keys: readonly RecordKey[]): Promise<Map<string, string>> {

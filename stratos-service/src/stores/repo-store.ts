@@ -1,6 +1,13 @@
 import { parseCid } from '@atproto/lex-data'
 import type { Kysely } from 'kysely'
-import { StratosError, parseTid, type BlockChanges, type RepoHead, type RepoStore } from 'stratos-core'
+import {
+  StratosError,
+  parseTid,
+  type BlockChanges,
+  type RepoHead,
+  type RepoStore,
+  type Tid,
+} from 'stratos-core'
 import { padded, pages, pieces } from './pages.ts'
 import type { ActorTables } from './schema.ts'
 import { Statements } from './statements.ts'
@@ -43,15 +50,18 @@ export class SqlRepoStore implements RepoStore {
     return rows[0]?.content ?? null
   }
 
-  async findBlocks(cids: readonly string[]): Promise<Map<string, Uint8Array>> {
+  async findBlocks(cids: readonly string[], since?: Tid): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>()
     for (const page of pages(cids)) {
-      const rows = await this.#db
+      let query = this.#db
         .selectFrom('repo_block')
         .select(['cid', 'content'])
         .where('repo', '=', this.#repo)
         .where('cid', 'in', padded(page))
-        .execute()
+      // Of a block without a revision nobody knows since when it has been there.
+      if (since !== undefined)
+        query = query.where((eb) => eb.or([eb('rev', '>', since), eb('rev', 'is', null)]))
+      const rows = await query.execute()
       for (const row of rows) found.set(row.cid, row.content)
     }
     return found

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Keypair } from '@atproto/crypto'
-import type { Kysely } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import {
   parseDid,
   type Actors,
@@ -10,6 +10,7 @@ import {
   type Did,
   type EventLog,
   type IndexedEvent,
+  type Snapshot,
 } from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { loadOrCreateSecret, readSecret, replaceSecret } from '../config/secrets.ts'
@@ -20,6 +21,7 @@ import { SQLITE } from './dialect.ts'
 import { Erasures } from './erasures.ts'
 import { HandlePool } from './handle-pool.ts'
 import { actorMigrations } from './migrations/actor.ts'
+import { OpenSnapshots } from './open-snapshots.ts'
 import { deleteActor, insertActor, Placements } from './placements.ts'
 import { rewriteFile } from './rewrite-file.ts'
 import type { SqliteSequencer } from './sqlite-sequencer.ts'
@@ -80,6 +82,7 @@ export class SqliteActors implements Actors {
   readonly #pool: HandlePool<Did, ActorHandle>
   readonly #logs: Erasures<Did>
   readonly #rewrites: Erasures<Did>
+  readonly #snapshots = new OpenSnapshots()
   #closed = false
 
   constructor(options: SqliteActorsOptions) {
@@ -141,6 +144,24 @@ export class SqliteActors implements Actors {
     return result
   }
 
+  /** Over a connection of its own: with a write-ahead log, readers and the writer do not wait for each other. */
+  async openSnapshot(did: Did): Promise<Snapshot> {
+    // Within a use of the actor, so that its file is there and up to date.
+    return this.#pool.use(did, async ({ number }) => {
+      const db = await this.#connect(did)
+      try {
+        await sql.raw('begin').execute(db)
+        const { repo, records } = actorStores(db, number, SQLITE, this.#statements)
+        // The state is that of the first read.
+        await repo.findHead()
+        return this.#snapshots.add(did, { repo, records }, () => db.destroy())
+      } catch (err) {
+        await db.destroy()
+        throw err
+      }
+    })
+  }
+
   async signingKey(did: Did): Promise<Keypair> {
     return this.#pool.use(did, async (handle) => {
       handle.key ??= await this.#loadKey(did)
@@ -152,6 +173,7 @@ export class SqliteActors implements Actors {
     // Not while nobody may open the actor: the sequencer might be waiting to do so.
     await this.#sequencer.forget(did)
     await this.#pool.exclusive(did, async () => {
+      await this.#snapshots.closeAll(did)
       // The number goes last: until then a repetition of this finds what is left.
       await rm(this.#directory(did), { recursive: true, force: true })
       await inTransaction(this.#service, (trx) => deleteActor(trx, did))
@@ -186,6 +208,7 @@ export class SqliteActors implements Actors {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#snapshots.close()
     await this.#logs.close(0)
     await this.#rewrites.close(LAST_REWRITES_MS)
     await this.#pool.close()
@@ -193,12 +216,15 @@ export class SqliteActors implements Actors {
 
   async #emptyLog(did: Did): Promise<void> {
     if (!(await this.exists(did))) return
-    if (!(await this.#pool.use(did, ({ db }) => emptyLog(db)))) this.#logs.soon(did)
+    // Whoever reads an older state needs the log.
+    const emptied = !this.#snapshots.has(did) && (await this.#pool.use(did, ({ db }) => emptyLog(db)))
+    if (!emptied) this.#logs.soon(did)
   }
 
   async #rewrite(did: Did): Promise<void> {
     await this.#pool.exclusive(did, async () => {
-      if (await this.exists(did)) await rewriteFile(join(this.#directory(did), FILE))
+      if (this.#snapshots.has(did)) this.#rewrites.soon(did)
+      else if (await this.exists(did)) await rewriteFile(join(this.#directory(did), FILE))
     })
   }
 
@@ -223,10 +249,14 @@ export class SqliteActors implements Actors {
   async #open(did: Did): Promise<ActorHandle> {
     const placement = await this.#placements.find(did)
     if (placement === null) throw repoNotFound()
+    const db = await this.#connect(did)
+    return { number: placement.number, db, key: null }
+  }
+
+  #connect(did: Did): Promise<Kysely<ActorTables>> {
     const file = join(this.#directory(did), FILE)
     const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS }
-    const db = await openSqlite<ActorTables>(options, actorMigrations(SQLITE))
-    return { number: placement.number, db, key: null }
+    return openSqlite<ActorTables>(options, actorMigrations(SQLITE))
   }
 
   async #loadKey(did: Did): Promise<Keypair> {

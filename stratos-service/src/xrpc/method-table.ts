@@ -17,7 +17,7 @@ import type { Guard } from '../auth/guards.ts'
 import type { Logger } from '../logger.ts'
 import { networkOf } from '../limits/network-of.ts'
 import { headersOf, toXrpcError } from './errors.ts'
-import { PreparedJson } from './prepared-json.ts'
+import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
 import { withQuietInput } from './quiet-schema.ts'
 
@@ -39,8 +39,8 @@ export type Handler<M extends Method, V extends Viewer> = (
   call: Call<V, LexMethodParams<M>, LexMethodInput<M>>,
 ) => Promise<Answer<M>>
 
-/** What a handler answers with: a body, or one that is put together already. */
-type Answer<M extends Method> = l.InferMethodOutputBody<M> | PreparedJson
+/** What a handler answers with: a body, or one that is put together already, or will be while it is sent. */
+type Answer<M extends Method> = l.InferMethodOutputBody<M> | PreparedBody | StreamedBody
 
 export interface RouteLimits {
   /** Largest JSON body; 64 KiB unless said otherwise. */
@@ -107,7 +107,8 @@ export class MethodTable {
             asker: askerOf(auth.credentials, this.#addressOf(req)),
             setHeader: (name, value) => res.setHeader(name, value),
           })
-          sendJson(res, answer)
+          if (answer instanceof StreamedBody) return { encoding: answer.encoding, stream: answer.stream }
+          send(res, answer)
           // It is sent. Before sending anything itself the server would try what kind of answer it is, which takes longer.
           return undefined as never
         }),
@@ -147,8 +148,13 @@ function askerOf(viewer: Viewer, address: string): string {
   return 'did' in viewer ? viewer.did : networkOf(address)
 }
 
-function sendJson(res: Response, body: unknown): void {
-  res.setHeader('Content-Type', 'application/json; charset=utf-8')
+function send(res: Response, body: unknown): void {
+  if (body instanceof PreparedBody) {
+    res.setHeader('Content-Type', body.encoding)
+    res.end(body.bytes)
+    return
+  }
+  res.setHeader('Content-Type', JSON_TYPE)
   // Text goes out together with the headers, bytes in a second piece.
-  res.end(body instanceof PreparedJson ? body.bytes : lexStringify(body as LexValue))
+  res.end(lexStringify(body as LexValue))
 }

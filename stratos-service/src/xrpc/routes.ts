@@ -1,14 +1,26 @@
 import { com, zone } from 'stratos-core/lexicons'
-import { admin, anyViewer, enrolledUser, keyHolder, open, sessionHolder } from '../auth/guards.ts'
+import {
+  admin,
+  anyViewer,
+  enrolledUser,
+  keyHolder,
+  open,
+  ownerOrService,
+  service,
+  sessionHolder,
+} from '../auth/guards.ts'
 import type { SessionKeys } from '../auth/session-key.ts'
 import type { Administration } from '../operations/administration.ts'
 import type { DescribeRepo } from '../operations/describe-repo.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
 import type { ExplainAccess } from '../operations/explain-access.ts'
+import type { ExportRepo } from '../operations/export-repo.ts'
 import type { ImportRepo } from '../operations/import-repo.ts'
 import type { Hydrate } from '../operations/hydrate.ts'
 import type { PdsJobs } from '../operations/pds-jobs.ts'
+import type { ProveRecords } from '../operations/prove-records.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
+import type { RepoHeads } from '../operations/repo-heads.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
@@ -17,6 +29,10 @@ import { describeRepo } from './com/atproto/repo/describeRepo.ts'
 import { getRecord } from './com/atproto/repo/getRecord.ts'
 import { listRecords } from './com/atproto/repo/listRecords.ts'
 import { putRecord } from './com/atproto/repo/putRecord.ts'
+import { getLatestCommit } from './com/atproto/sync/getLatestCommit.ts'
+import { getRecordProof } from './com/atproto/sync/getRecord.ts'
+import { getRepoStatus } from './com/atproto/sync/getRepoStatus.ts'
+import { listRepos } from './com/atproto/sync/listRepos.ts'
 import type { MethodTable } from './method-table.ts'
 import type { HandleLookup } from './own-repo.ts'
 import { addBoundary } from './zone/stratos/admin/addBoundary.ts'
@@ -41,11 +57,15 @@ import { createSession } from './zone/stratos/server/createSession.ts'
 import { deleteSession } from './zone/stratos/server/deleteSession.ts'
 import { listSessions } from './zone/stratos/server/listSessions.ts'
 import { listDomains } from './zone/stratos/server/listDomains.ts'
+import { getRepo } from './zone/stratos/sync/getRepo.ts'
 
 export interface RouteParts {
   readonly writes: WriteRecords
   readonly reads: ReadRecords
   readonly describeRepo: DescribeRepo
+  readonly proofs: ProveRecords
+  readonly exports: ExportRepo
+  readonly heads: RepoHeads
   readonly hydrate: Hydrate
   readonly imports: ImportRepo
   readonly enrollments: Enrollments
@@ -106,6 +126,12 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
 
   table.add(zone.stratos.repo.hydrateRecord, anyViewer, hydrateRecord(hydrate))
   table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))
+
+  table.add(com.atproto.sync.getRecord, anyViewer, getRecordProof(parts.proofs))
+  table.add(com.atproto.sync.getLatestCommit, ownerOrService('did'), getLatestCommit(parts.heads))
+  table.add(com.atproto.sync.getRepoStatus, ownerOrService('did'), getRepoStatus(parts.heads))
+  table.add(com.atproto.sync.listRepos, service, listRepos(parts.heads))
+  table.add(zone.stratos.sync.getRepo, ownerOrService('did'), getRepo(parts.exports))
 
   table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))
   table.add(zone.stratos.enrollment.unenroll, enrolledUser, unenroll(enrollments))

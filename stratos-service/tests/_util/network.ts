@@ -11,11 +11,14 @@ export function useDatabase(chosen: typeof database): void {
   database = chosen
 }
 
-/** Starts a network before the tests of a file and ends it after them. */
-export function useNetwork(options: NetworkOptions = { enrolled: true }): () => Network {
+/** Starts a network before the tests of a file and ends it after them. @param options may depend on what is started first */
+export function useNetwork(
+  options: NetworkOptions | (() => Promise<NetworkOptions>) = { enrolled: true },
+): () => Network {
   let network: Network | undefined
   beforeAll(async () => {
-    network = await startNetwork({ ...database, ...options })
+    const chosen = typeof options === 'function' ? await options() : options
+    network = await startNetwork({ ...database, ...chosen })
   })
   afterAll(async () => {
     await network?.close()

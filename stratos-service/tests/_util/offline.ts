@@ -27,7 +27,7 @@ export async function exportCar({ repo }: ActorStores): Promise<Uint8Array<Array
   const head = await repo.findHead()
   if (head === null) throw new Error('there is no head')
   const chunks: Uint8Array[] = []
-  for await (const chunk of writeCar(head.cid, collectRepoBlocks(repo, head.cid))) chunks.push(chunk)
+  for await (const chunk of writeCar([head.cid], collectRepoBlocks(repo, head.cid))) chunks.push(chunk)
   const car = Uint8Array.from(Buffer.concat(chunks))
   const { blocks: reached } = await readCarWithRoot(car)
   const kept = await repo.listBlocks('', 100_000)

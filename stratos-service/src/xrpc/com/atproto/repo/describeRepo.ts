@@ -3,7 +3,7 @@ import type { com } from 'stratos-core/lexicons'
 import type { DescribeRepo } from '../../../../operations/describe-repo.ts'
 import type { Handler } from '../../../method-table.ts'
 import type { HandleLookup } from '../../../own-repo.ts'
-import { PreparedJson } from '../../../prepared-json.ts'
+import { preparedJson } from '../../../prepared-body.ts'
 
 export const describeRepo =
   (
@@ -13,5 +13,5 @@ export const describeRepo =
   async ({ viewer, params, asker }) => {
     const did = await handles.findDid(params.repo, asker)
     if (did === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
-    return new PreparedJson(Buffer.from(JSON.stringify(await repos.describe(viewer, did))))
+    return preparedJson(Buffer.from(JSON.stringify(await repos.describe(viewer, did))))
   }

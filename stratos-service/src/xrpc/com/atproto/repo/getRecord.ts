@@ -1,6 +1,7 @@
 import { parseNsid, parseRkey, type Viewer } from 'stratos-core'
 import type { com } from 'stratos-core/lexicons'
-import { recordNotFound, type ReadRecords } from '../../../../operations/read-records.ts'
+import type { ReadRecords } from '../../../../operations/read-records.ts'
+import { recordNotFound } from '../../../../operations/record-not-found.ts'
 import type { Handler } from '../../../method-table.ts'
 import type { HandleLookup } from '../../../own-repo.ts'
 import { recordAnswer } from '../../../record-answers.ts'

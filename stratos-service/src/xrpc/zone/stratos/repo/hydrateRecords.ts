@@ -11,10 +11,15 @@ export const hydrateRecords =
   async ({ viewer, input: { body } }) => {
     if (body.uris.length > MAX_URIS)
       throw new StratosError('TooManyUris', `at most ${MAX_URIS} URIs at a time`)
-    const { records, notFound, blocked, postponed } = await hydrate.many(viewer, body.uris, body.viewer)
+    const { records, notFound, blocked, postponed, proof } = await hydrate.many(viewer, body.uris, {
+      onBehalfOf: body.viewer,
+      proof: body.proof ?? false,
+    })
     return recordsAnswer(records, {
       notFound,
       blocked,
       postponed: postponed.length === 0 ? undefined : postponed,
+      proof:
+        proof === null ? undefined : { $bytes: Buffer.from(proof).toString('base64').replace(/=+$/, '') },
     })
   }

@@ -7,7 +7,8 @@ import type { Did } from '../ids.ts'
 import { encodeRecord } from '../record/record-block.ts'
 import { MemoryRepo } from '../testing/memory-repo.ts'
 import type { RepoWrite } from './build-commit.ts'
-import { collectRepoBlocks, writeCar } from './export-car.ts'
+import { collectRepoBlocks } from './collect-blocks.ts'
+import { writeCar } from './write-car.ts'
 import { createP256Keypair } from './native-keypair.ts'
 
 const DID = 'did:plc:alice' satisfies Did
@@ -27,7 +28,7 @@ async function repoWith(count: number, texts = count): Promise<MemoryRepo> {
 
 async function carOf(repo: MemoryRepo): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of writeCar(repo.head.cid, collectRepoBlocks(repo, repo.head.cid)))
+  for await (const chunk of writeCar([repo.head.cid], collectRepoBlocks(repo, repo.head.cid)))
     chunks.push(chunk)
   return Uint8Array.from(Buffer.concat(chunks))
 }
@@ -72,7 +73,8 @@ describe('an exported repo', () => {
   it('begins with the commit and has every block once, shared records too', async () => {
     const repo = await repoWith(500, 7)
     const cids: string[] = []
-    for await (const { cid } of collectRepoBlocks(repo, repo.head.cid)) cids.push(cid.toString())
+    for await (const some of collectRepoBlocks(repo, repo.head.cid))
+      cids.push(...some.map(({ cid }) => cid.toString()))
     expect(cids[0]).toBe(repo.head.cid.toString())
     expect(cids.toSorted()).toEqual([...repo.blocks.keys()].sort())
   })

@@ -1,0 +1,81 @@
+import { decode } from '@atproto/lex-cbor'
+import { type Cid, isCid } from '@atproto/lex-data'
+import type { Tid } from '../ids.ts'
+import type { RepoStore } from '../storage/repo-store.ts'
+import { memberOf } from '../untyped.ts'
+import { decodeTreeNode, subtreesOf } from './tree-node.ts'
+import type { CarBlock } from './write-car.ts'
+
+/** Blocks fetched at once; bounds the memory of an export whatever the size of the repo. */
+const BLOCKS_PER_READ = 200
+/** Equal records share a block. Of more records than this, one may be written twice, which does no harm. */
+const MAX_REMEMBERED = 200_000
+
+export interface CollectOptions {
+  /** Leaves out what was there at this revision already. */
+  readonly since?: Tid | undefined
+  /** Records to leave out, by the text form of their CIDs; what proves them stays. */
+  readonly withheld?: ReadonlySet<string> | undefined
+}
+
+type Blocks = Pick<RepoStore, 'findBlocks'>
+
+/**
+ * Walks a repo from a commit down and yields every block it reaches once, some at a time: the commit first, each MST node
+ * before its records and subtrees. What nothing refers to any more is not part of a repo and never leaves this way.
+ *
+ * @param store must show one state of the repo until the walk is over
+ * @throws {Error} if a block is missing or not what its place in the repo demands: the store is damaged
+ */
+export async function* collectRepoBlocks(
+  store: Blocks,
+  root: Cid,
+  { since, withheld = new Set() }: CollectOptions = {},
+): AsyncGenerator<readonly CarBlock[]> {
+  const commit = await readBlocks(store, [root], undefined)
+  yield commit
+  const seen = new Set<string>()
+  const pendingNodes = commit.map(({ bytes }) => rootOf(bytes))
+  while (pendingNodes.length > 0) {
+    // What is below a node that was there was there as well.
+    const nodes = await readBlocks(store, pendingNodes.splice(-BLOCKS_PER_READ), since)
+    yield nodes
+    const decoded = nodes.map(({ cid, bytes }) => decodeTreeNode(cid, bytes))
+    pendingNodes.push(...decoded.flatMap(subtreesOf))
+    const records = new Map<string, Cid>()
+    for (const { entries } of decoded) {
+      for (const { value } of entries) {
+        const text = value.toString()
+        if (seen.has(text) || withheld.has(text)) continue
+        seen.add(text)
+        records.set(text, value)
+      }
+    }
+    for (const page of pages([...records.values()])) yield await readBlocks(store, page, since)
+    if (seen.size > MAX_REMEMBERED) seen.clear()
+  }
+}
+
+/** Reads blocks in the order asked for, without those that were there at a revision. */
+async function readBlocks(store: Blocks, cids: readonly Cid[], since: Tid | undefined): Promise<CarBlock[]> {
+  const keys = cids.map((cid) => cid.toString())
+  const found = await store.findBlocks(keys, since)
+  const blocks: CarBlock[] = []
+  for (const [index, cid] of cids.entries()) {
+    const bytes = found.get(keys[index] ?? '')
+    if (bytes !== undefined) blocks.push({ cid, bytes })
+    else if (since === undefined) throw new Error(`block ${cid.toString()} of the repo is missing`)
+  }
+  return blocks
+}
+
+function rootOf(commit: Uint8Array): Cid {
+  const data = memberOf(decode(commit), 'data')
+  if (!isCid(data)) throw new Error('the repo has a commit without a tree')
+  return data
+}
+
+function* pages<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += BLOCKS_PER_READ)
+    yield items.slice(start, start + BLOCKS_PER_READ)
+}
