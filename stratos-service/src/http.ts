@@ -13,6 +13,8 @@ export interface HttpOptions {
   readonly oauth: Router
   /** Answers `/xrpc/*`. */
   readonly xrpc: Express
+  /** Answers plain requests for streams, and passes on all others. */
+  readonly streams: RequestHandler
   readonly logger: Logger
 }
 
@@ -44,6 +46,7 @@ export function createHttpApp(options: HttpOptions): Express {
     res.json(options.clientMetadata)
   })
   app.use('/oauth', options.oauth)
+  app.use(options.streams)
   app.use(options.xrpc)
   app.use((_req, res) => {
     res.status(404).json({ error: 'NotFound', message: 'there is nothing at this address' })

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseNsid, type Did } from 'stratos-core'
+import { AccessChanges } from './auth/access-changes.ts'
 import { createAuthenticator } from './auth/create-authenticator.ts'
 import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
@@ -8,6 +9,7 @@ import { clientAddress } from './client-address.ts'
 import { composeImporting } from './composition/importing.ts'
 import { buildEnrollment } from './composition/enrollment.ts'
 import { composeReading } from './composition/reading.ts'
+import { composeStreaming } from './composition/streaming.ts'
 import { loadServiceKey, reportSecretForms } from './composition/service-key.ts'
 import { composeWrites, stubSettingsOf } from './composition/writes.ts'
 import type { Config } from './config/config.ts'
@@ -19,6 +21,7 @@ import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
 import { ExplainAccess } from './operations/explain-access.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
+import { StreamFeeds } from './operations/stream-feeds.ts'
 import { VisibleReferences } from './operations/visible-references.ts'
 import { PdsAccounts } from './pds/pds-accounts.ts'
 import { StubWriter } from './pds/stub-writer.ts'
@@ -101,6 +104,7 @@ export async function startService(
     logger,
   })
 
+  const accessChanges = new AccessChanges()
   const { authenticator, sessions } = createAuthenticator(
     {
       ...config.access,
@@ -115,6 +119,7 @@ export async function startService(
       replays: storage.replays,
       memberships,
       nonceSecret: storage.nonceSecret,
+      sessionsEnded: (change) => accessChanges.raise(change),
       nowMs,
     },
   )
@@ -166,6 +171,7 @@ export async function startService(
   addRoutes(methods, {
     writes,
     ...reading,
+    feeds: new StreamFeeds({ actors, feeds: storage.feeds, records: reading.reads }),
     imports,
     enrollments,
     administration,
@@ -177,6 +183,17 @@ export async function startService(
   })
 
   const disk = new DiskHealth({ directory: config.storage.dataDir, minFreeBytes: config.minFreeBytes, nowMs })
+  const { endpoint, streams, retention } = composeStreaming({
+    config,
+    storage,
+    auth: authenticator,
+    sessions,
+    accessChanges,
+    routes: methods.subscriptions,
+    addressOf,
+    nowMs,
+    logger,
+  })
   const app = createHttpApp({
     didDocument: buildDidDocument({ ...service, signingKeys: published }),
     clientMetadata: oauth.metadata,
@@ -197,6 +214,7 @@ export async function startService(
       logger,
     }),
     xrpc: methods.server.router,
+    streams: endpoint.handler,
     logger,
   })
   const server = createServer(
@@ -206,8 +224,10 @@ export async function startService(
   server.maxHeadersCount = 100
   refuseStalledBodies(server, config.limits.bodyIdleMs)
   if (background) await lifeCycles.resume()
+  server.on('upgrade', (req, socket, head) => endpoint.upgrade(req, socket, head))
   await listen(server, config.server)
   if (background) {
+    retention?.start()
     await publisher.start()
     lifeCycles.start()
     if (config.stubs.mode !== 'off') await stubs.start()
@@ -218,12 +238,13 @@ export async function startService(
   return {
     port,
     close: async () => {
+      streams.close()
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
       const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
       clearTimeout(impatience)
-      await Promise.all([stubs.stop(), publisher.stop(), lifeCycles.stop()])
+      await Promise.all([stubs.stop(), publisher.stop(), lifeCycles.stop(), retention?.stop()])
       await storage.close()
     },
   }

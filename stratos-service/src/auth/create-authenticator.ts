@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Did, type ReplayStore, type SessionStore, type SigningKeyResolver } from 'stratos-core'
 import { AccessTokens, type TokenIssuers } from './access-token.ts'
+import type { AccessChange } from './access-changes.ts'
 import { AdminPassword } from './admin.ts'
 import { Authenticator } from './authenticate.ts'
 import { DpopNonces } from './dpop-nonce.ts'
@@ -40,6 +41,8 @@ export interface AuthenticationPorts {
   readonly memberships: Memberships
   /** 32 bytes that all instances share; null makes one that dies with this process. */
   readonly nonceSecret: Uint8Array | null
+  /** Told when sessions have ended before their time. */
+  readonly sessionsEnded: (change: AccessChange) => void
   readonly nowMs: () => number
 }
 
@@ -62,7 +65,13 @@ export function createAuthenticator(settings: AuthenticationSettings, ports: Aut
     replays: new ReplayCache({ shared: ownNonces ? null : ports.replays, nowMs }),
     nowMs,
   })
-  const sessions = new SessionKeys({ store: ports.sessions, jwts, ttlMs: settings.sessionTtlMs, nowMs })
+  const sessions = new SessionKeys({
+    store: ports.sessions,
+    jwts,
+    ttlMs: settings.sessionTtlMs,
+    nowMs,
+    ended: ports.sessionsEnded,
+  })
   const tokens = new AccessTokens({
     audiences: new Set([...names, settings.origin]),
     acceptPdsAudience: settings.acceptPdsAudience,

@@ -1,4 +1,5 @@
 import { parseNsid, StratosError, type Did, type SessionKey, type SessionStore } from 'stratos-core'
+import type { AccessChange } from './access-changes.ts'
 import { LruCache } from '../limits/lru-cache.ts'
 import type { ServiceJwts } from './service-jwt.ts'
 
@@ -21,6 +22,7 @@ export class SessionKeys {
   readonly #jwts: Pick<ServiceJwts, 'verify'>
   readonly #ttlMs: number
   readonly #nowMs: () => number
+  readonly #ended: (change: AccessChange) => void
   /** Only keys that exist: a key that was just registered with another instance must be found. */
   readonly #cache = new LruCache<string, { readonly key: SessionKey; readonly readAtMs: number }>(
     MAX_CACHED_KEYS,
@@ -31,11 +33,14 @@ export class SessionKeys {
     readonly jwts: Pick<ServiceJwts, 'verify'>
     readonly ttlMs: number
     readonly nowMs: () => number
+    /** Told when a session or all sessions of a DID have ended before their time. */
+    readonly ended?: (change: AccessChange) => void
   }) {
     this.#store = options.store
     this.#jwts = options.jwts
     this.#ttlMs = options.ttlMs
     this.#nowMs = options.nowMs
+    this.#ended = options.ended ?? (() => undefined)
   }
 
   /**
@@ -87,12 +92,20 @@ export class SessionKeys {
     if (key?.did !== did) return
     await this.#store.delete(jkt)
     this.#cache.delete(jkt)
+    this.#ended({ jkt })
   }
 
   /** Ends all sessions of a DID. @returns how many there were */
   async deleteAll(did: Did): Promise<number> {
     const count = await this.#store.deleteAll(did)
-    this.#cache.deleteWhere(({ key }) => key.did === did)
+    this.forget({ did })
+    this.#ended({ did })
     return count
+  }
+
+  /** Reads again what another instance may have ended. */
+  forget(change: AccessChange): void {
+    if ('jkt' in change) this.#cache.delete(change.jkt)
+    else this.#cache.deleteWhere(({ key }) => key.did === change.did)
   }
 }

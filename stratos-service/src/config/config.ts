@@ -8,6 +8,8 @@ export type Config = ReturnType<typeof buildConfig>
 
 const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
 const BOUNDARY_NAME = /^[A-Za-z0-9][A-Za-z0-9._~-]*$/
+const MIN_SECRET_LENGTH = 32
+const DAY_MS = 86_400_000
 const MAX_BOUNDARY_LENGTH = 253
 
 /**
@@ -62,6 +64,9 @@ export function buildConfig(env: Env) {
     problems.push('STRATOS_SIGNING_KEY_HEX is not a private key of secp256k1')
   }
   const storage = readStorage(env, problems)
+  if (env.STRATOS_SYNC_TOKEN !== '' && env.STRATOS_SYNC_TOKEN.length < MIN_SECRET_LENGTH) {
+    problems.push(`STRATOS_SYNC_TOKEN must have at least ${MIN_SECRET_LENGTH} characters`)
+  }
   if (problems.length > 0) throw new ConfigError(problems)
 
   return {
@@ -130,6 +135,16 @@ export function buildConfig(env: Env) {
     /** Writes that may be refused in such a window. */
     maxWriteFailures: env.STRATOS_WRITE_RATE_MAX_FAILURES,
     stubs: { mode: env.STRATOS_STUBS, batchMs: env.STRATOS_STUB_BATCH_MS },
+    streams: {
+      syncToken: env.STRATOS_SYNC_TOKEN === '' ? null : env.STRATOS_SYNC_TOKEN,
+      perPrincipal: env.STRATOS_STREAMS_PER_PRINCIPAL,
+      perAddress: env.STRATOS_STREAMS_PER_ADDRESS,
+      heartbeatMs: env.STRATOS_STREAM_HEARTBEAT_MS,
+      recheckMs: env.STRATOS_STREAM_RECHECK_MS,
+      patienceMs: env.STRATOS_STREAM_PATIENCE_MS,
+      /** null keeps events for ever. */
+      retentionMs: env.STRATOS_RETENTION_DAYS === 0 ? null : env.STRATOS_RETENTION_DAYS * DAY_MS,
+    },
   } as const
 }
 

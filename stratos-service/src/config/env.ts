@@ -1,17 +1,7 @@
+import { optional, required, type Option } from './option.ts'
 import { SSL_MODES } from './postgres.ts'
-import {
-  boolean,
-  integer,
-  key,
-  keys,
-  list,
-  oneOf,
-  origin,
-  origins,
-  text,
-  url,
-  type Reader,
-} from './readers.ts'
+import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url } from './readers.ts'
+import { STREAM_ENV } from './stream-env.ts'
 
 /**
  * Every environment variable the service reads: parser, default, help. The typed `Env`, `.env.example` and the table in
@@ -282,6 +272,8 @@ export const ENV_TABLE = {
     'Largest export that a user may import, in bytes',
   ),
 
+  ...STREAM_ENV,
+
   STRATOS_STUBS: optional(
     oneOf('full', 'minimal', 'off'),
     'full',
@@ -298,22 +290,6 @@ export const ENV_TABLE = {
 
 export type EnvName = keyof typeof ENV_TABLE
 export type Env = { readonly [N in EnvName]: ReturnType<(typeof ENV_TABLE)[N]['read']> }
-
-interface Option<T> {
-  readonly section: string
-  readonly help: string
-  readonly read: Reader<T>
-  /** `undefined` marks a variable that must be set. */
-  readonly fallback: T | undefined
-}
-
-function required<T>(read: Reader<T>, section: string, help: string): Option<T> {
-  return { section, help, read, fallback: undefined }
-}
-
-function optional<T>(read: Reader<T>, fallback: NoInfer<T>, section: string, help: string): Option<T> {
-  return { section, help, read, fallback }
-}
 
 /** Raised once with every problem found, so that an operator mends a configuration in one go. */
 export class ConfigError extends Error {

@@ -167,6 +167,28 @@ export class ReadRecords {
     }
   }
 
+  /**
+   * Current records, encoded, by `collection/rkey`.
+   *
+   * @param scope a part of what the viewer may see, such as `scope` says
+   */
+  async current(
+    viewer: Viewer,
+    owner: Did,
+    keys: readonly RecordKey[],
+    scope: ReadScope,
+  ): Promise<ReadonlyMap<string, { readonly cid: string; readonly bytes: Uint8Array }>> {
+    if (keys.length === 0 || seesNothing(scope)) return new Map()
+    const within = intersect(scope, this.scope(viewer, owner))
+    const found = await readIfPresent(this.#actors, owner, ({ records }) => records.findMany(keys, within))
+    const intact = (found ?? []).filter(({ collection, rkey, cid, bytes }) => {
+      if (isNamedBy(bytes, cid)) return true
+      this.#onDamaged(formatAtUri({ did: owner, collection, rkey }))
+      return false
+    })
+    return new Map(intact.map((record) => [`${record.collection}/${record.rkey}`, record]))
+  }
+
   /** Those of the records that the viewer may see. */
   async filterVisible(viewer: Viewer, uris: readonly string[]): Promise<Set<AtUri>> {
     const visible = new Set<AtUri>()
@@ -228,4 +250,10 @@ function joined(proofs: readonly RepoProof[]): [roots: Cid[], blocks: CarBlock[]
 /** Whoever sees nothing learns nothing from how long it takes either: nobody looks. */
 function seesNothing(scope: ReadScope): boolean {
   return scope.kind === 'boundaries' && scope.boundaries.length === 0
+}
+
+function intersect(one: ReadScope, other: ReadScope): ReadScope {
+  if (one.kind === 'all') return other
+  if (other.kind === 'all') return one
+  return { kind: 'boundaries', boundaries: one.boundaries.filter((name) => other.boundaries.includes(name)) }
 }

@@ -12,6 +12,7 @@ const MAX_CACHED = 10_000
 export class CachedMemberships {
   readonly #enrollments: Pick<EnrollmentStore, 'find'>
   readonly #nowMs: () => number
+  readonly #listeners: ((did: Did) => void)[] = []
   readonly #cache = new Map<Did, { membership: Promise<Membership | null>; expiresAtMs: number }>()
 
   constructor(enrollments: Pick<EnrollmentStore, 'find'>, nowMs: () => number) {
@@ -32,7 +33,18 @@ export class CachedMemberships {
 
   /** To be called after every change that this instance makes, so that it holds at once. */
   forget(did: Did): void {
+    this.drop(did)
+    for (const listener of this.#listeners) listener(did)
+  }
+
+  /** Reads again what another instance has changed. */
+  drop(did: Did): void {
     this.#cache.delete(did)
+  }
+
+  /** Calls back after every change that this instance makes. */
+  onChange(listener: (did: Did) => void): void {
+    this.#listeners.push(listener)
   }
 
   async #load(did: Did): Promise<Membership | null> {

@@ -20,6 +20,7 @@ import { headersOf, toXrpcError } from './errors.ts'
 import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
 import { withQuietInput } from './quiet-schema.ts'
+import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
 
 type Method = l.Procedure | l.Query
 
@@ -58,6 +59,7 @@ export class MethodTable {
   readonly #addressOf: (req: Request) => string
   readonly #logger: Logger
   readonly #routes: { readonly method: string; readonly guard: string }[] = []
+  readonly #subscriptions: SubscriptionRoute[] = []
 
   constructor(options: { auth: Authenticator; addressOf: (req: Request) => string; logger: Logger }) {
     this.#auth = options.auth
@@ -70,6 +72,23 @@ export class MethodTable {
   /** Method and guard of every route, for the review of the list. */
   get routes(): readonly { readonly method: string; readonly guard: string }[] {
     return this.#routes
+  }
+
+  /** Methods that answer with a stream. */
+  get subscriptions(): readonly SubscriptionRoute[] {
+    return this.#subscriptions
+  }
+
+  /** As `add`, for a method that answers with a stream. */
+  subscribe<S extends l.Subscription, V extends Viewer>(
+    method: l.Main<S>,
+    guard: Guard<V>,
+    handler: StreamHandler<S, V>,
+  ): void {
+    const schema = l.getMain(method)
+    const nsid = parseNsid(schema.nsid)
+    this.#routes.push({ method: nsid, guard: guard.name })
+    this.#subscriptions.push(subscriptionRoute(schema, nsid, guard, handler))
   }
 
   /** There is deliberately no way to add a method without a guard. */

@@ -38,7 +38,7 @@ describe('the list of routes', () => {
     expect(existsSync(file), `${file} is missing`).toBe(true)
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
       id: method,
-      defs: { main: { type: expect.stringMatching(/^(query|procedure)$/) } },
+      defs: { main: { type: expect.stringMatching(/^(query|procedure|subscription)$/) } },
     })
   })
 })

@@ -21,6 +21,7 @@ import type { PdsJobs } from '../operations/pds-jobs.ts'
 import type { ProveRecords } from '../operations/prove-records.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
 import type { RepoHeads } from '../operations/repo-heads.ts'
+import type { StreamFeeds } from '../operations/stream-feeds.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
@@ -58,8 +59,11 @@ import { deleteSession } from './zone/stratos/server/deleteSession.ts'
 import { listSessions } from './zone/stratos/server/listSessions.ts'
 import { listDomains } from './zone/stratos/server/listDomains.ts'
 import { getRepo } from './zone/stratos/sync/getRepo.ts'
+import { subscribeRecords } from './zone/stratos/sync/subscribeRecords.ts'
+import { subscribeRepos } from './zone/stratos/sync/subscribeRepos.ts'
 
 export interface RouteParts {
+  readonly feeds: StreamFeeds
   readonly writes: WriteRecords
   readonly reads: ReadRecords
   readonly describeRepo: DescribeRepo
@@ -140,6 +144,10 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.server.createSession, keyHolder, createSession)
   table.add(zone.stratos.server.listSessions, sessionHolder, listSessions(sessions))
   table.add(zone.stratos.server.deleteSession, sessionHolder, deleteSession(sessions))
+
+  // Without a DID, subscribeRecords is about the whole service: then nobody is its owner.
+  table.subscribe(zone.stratos.sync.subscribeRecords, ownerOrService('did'), subscribeRecords(parts.feeds))
+  table.subscribe(zone.stratos.sync.subscribeRepos, service, subscribeRepos(parts.feeds))
 
   table.add(zone.stratos.admin.listEnrollments, admin, listEnrollments(administration))
   table.add(zone.stratos.admin.getEnrollment, admin, getEnrollment(administration))
