@@ -30,5 +30,6 @@ VOLUME /data
 EXPOSE 3100
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.STRATOS_PORT || 3100}/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "stratos-service/src/cli.ts"]
+# Young objects get half the usual room: less memory, at no cost that could be measured.
+ENTRYPOINT ["node", "--max-semi-space-size=8", "stratos-service/src/cli.ts"]
 CMD ["serve"]

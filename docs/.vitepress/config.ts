@@ -51,6 +51,7 @@ const decisions = {
     { text: '2 .ts imports and sources', link: '/decisions/0002-ts-imports-and-sources' },
     { text: '3 Events hold no contents', link: '/decisions/0003-events-hold-no-contents' },
     { text: '4 Stubs by durable queue', link: '/decisions/0004-stubs-by-durable-queue' },
+    { text: '5 A tree of our own', link: '/decisions/0005-own-tree' },
   ],
 }
 

@@ -7,6 +7,8 @@ export interface ChildOptions {
   readonly name: string
   readonly module: URL
   readonly args?: readonly string[]
+  /** For Node itself. */
+  readonly nodeFlags?: readonly string[]
   readonly env: NodeJS.ProcessEnv
   /** Receives every line of its output. */
   readonly onLine?: (line: string) => void
@@ -33,6 +35,7 @@ const STOP_MS = 10_000
 export function startChild(options: ChildOptions): Child {
   const preload = new URL('./exit-with-parent.ts', import.meta.url)
   const flags = [
+    ...(options.nodeFlags ?? []),
     '--disable-warning=ExperimentalWarning',
     '--import',
     preload.href,

@@ -53,6 +53,8 @@ export class ServiceProcess {
     const child = startChild({
       name: 'the service',
       module: new URL('../../stratos-service/src/main.ts', import.meta.url),
+      // As in the container image.
+      nodeFlags: ['--max-semi-space-size=8'],
       env: { ...inheritedEnv(), ...this.settings() },
       onLine: (line) => {
         log.write(`${line}\n`)

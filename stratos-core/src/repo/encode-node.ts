@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import { CBOR_DATA_CODEC, SHA256_HASH_CODE, type Cid, createCid } from '@atproto/lex-data'
-import type { TreeNode } from './subtree.ts'
 
 const CID_BYTES = 36
 /** A link in DAG-CBOR: tag 42, a byte string of 37 bytes, of which the first is zero, and then the CID. */
@@ -21,6 +20,14 @@ const P = 0x70
 const T = 0x74
 const V = 0x76
 
+/** What `TreeNode` is, as far as its encoding is concerned. */
+export interface EncodableNode {
+  readonly keys: readonly string[]
+  readonly values: readonly Cid[]
+  /** One more than there are keys. */
+  readonly children: readonly ({ readonly cid: Cid | null } | null)[]
+}
+
 /** The CID of a block of DAG-CBOR. */
 export function cidOf(bytes: Uint8Array): Cid {
   return createCid(CBOR_DATA_CODEC, SHA256_HASH_CODE, hash('sha256', bytes, 'buffer'))
@@ -31,7 +38,7 @@ export function cidOf(bytes: Uint8Array): Cid {
  *
  * @param node with keys of ASCII characters, and children that are encoded already
  */
-export function encodeNode({ keys, values, children }: TreeNode): Uint8Array {
+export function encodeNode({ keys, values, children }: EncodableNode): Uint8Array {
   const out = new NodeBytes(sizeOf(keys))
   out.byte(MAP_OF_2)
   out.name(E)

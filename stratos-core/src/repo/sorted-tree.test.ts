@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { CarBlock } from './write-car.ts'
 import { findInTree, readTree } from '../proof/read-tree.ts'
-import { EMPTY_TREE, layerOf, SortedTree } from './sorted-tree.ts'
+import { EMPTY_TREE, SortedTree } from './sorted-tree.ts'
+import { layerOf } from './subtree.ts'
 
 const cidOfText = (text: string) =>
   createCid(CBOR_DATA_CODEC, SHA256_HASH_CODE, createHash('sha256').update(text).digest())

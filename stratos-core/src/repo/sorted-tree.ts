@@ -4,12 +4,11 @@
  *
  * @see https://atproto.com/specs/repository#mst-structure
  */
-import { hash } from 'node:crypto'
-import { encode } from '@atproto/lex-cbor'
 import type { Cid } from '@atproto/lex-data'
-import { cidOf } from './encode-node.ts'
+import { cidOf, encodeNode } from './encode-node.ts'
 import type { CarBlock } from './write-car.ts'
 import { assertNodeSize } from './node-size.ts'
+import { layerOf } from './subtree.ts'
 
 interface Entry {
   readonly key: string
@@ -69,20 +68,6 @@ export class SortedTree {
   }
 }
 
-/** The layer of a key: how many pairs of zero bits its SHA-256 begins with. */
-export function layerOf(key: string): number {
-  const digest = hash('sha256', key, 'buffer')
-  let layer = 0
-  for (const byte of digest) {
-    if (byte === 0) {
-      layer += 4
-      continue
-    }
-    return layer + ((Math.clz32(byte) - 24) >> 1)
-  }
-  return layer
-}
-
 /** Ends the nodes below a layer and hangs each under the one above it. */
 function closeBelow(path: OpenNode[], layer: number, keep: NodeSink): void {
   for (let below = 0; below < layer; below += 1) {
@@ -103,21 +88,13 @@ function isVoid(node: OpenNode): boolean {
 }
 
 function encodeOpenNode({ left, entries }: OpenNode): CarBlock {
-  let previous = ''
-  const e = entries.map(({ key, value, tree }) => {
-    const shared = sharedPrefix(previous, key)
-    previous = key
-    // Keys are ASCII.
-    return { p: shared, k: Buffer.from(key.slice(shared), 'latin1'), v: value, t: tree }
+  const subtrees = [left, ...entries.map(({ tree }) => tree)]
+  const bytes = encodeNode({
+    keys: entries.map(({ key }) => key),
+    values: entries.map(({ value }) => value),
+    children: subtrees.map((cid) => (cid === null ? null : { cid })),
   })
-  const bytes = encode({ l: left, e })
   return { cid: cidOf(bytes), bytes }
-}
-
-function sharedPrefix(first: string, second: string): number {
-  let length = 0
-  while (length < first.length && first.charCodeAt(length) === second.charCodeAt(length)) length += 1
-  return length
 }
 
 /** The root of a repo without records. */
