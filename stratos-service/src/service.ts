@@ -20,6 +20,7 @@ import { KeyedLock } from './limits/keyed-lock.ts'
 import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
 import { ExplainAccess } from './operations/explain-access.ts'
+import { Members } from './operations/members.ts'
 import { PdsJobs } from './operations/pds-jobs.ts'
 import { StreamFeeds } from './operations/stream-feeds.ts'
 import { VisibleReferences } from './operations/visible-references.ts'
@@ -85,7 +86,9 @@ export async function startService(
     extraCollections: config.access.extraCollections,
   }
   const references = new VisibleReferences({ actors, serviceBoundaries: service.boundaries })
-  const changing = { actors, policy: recordPolicy, references, lock: new KeyedLock(), nowMs }
+  const lock = new KeyedLock()
+  const members = new Members(memberships)
+  const changing = { actors, policy: recordPolicy, references, lock, members, nowMs }
   const stubSettings = stubSettingsOf(config.stubs, stubs, stubCollections)
   const writes = composeWrites(config, { ...changing, rate: writeRate, stubs: stubSettings })
   const imports = composeImporting({
@@ -141,9 +144,10 @@ export async function startService(
     approvals: storage.approvals,
     audit: storage.audit,
     serviceBoundaries: service.boundaries,
-    changed: (did) => {
+    changed: async (did) => {
       memberships.forget(did)
       void publisher.publish(did)
+      await lock.settled(did)
     },
   })
   const explain = new ExplainAccess({

@@ -14,7 +14,7 @@ const MAX_BLOCKS = 2_000_000
 
 export interface ImportingOptions extends Pick<
   ImportParts,
-  'policy' | 'references' | 'lock' | 'stubs' | 'nowMs'
+  'policy' | 'references' | 'lock' | 'members' | 'stubs' | 'nowMs'
 > {
   readonly actors: Actors
   readonly dataDir: string

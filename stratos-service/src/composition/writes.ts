@@ -3,6 +3,7 @@ import type { Actors, Nsid, RecordPolicy, WriteRateLimiter } from 'stratos-core'
 import type { Config } from '../config/config.ts'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
+import type { Members } from '../operations/members.ts'
 import { PrepareWrites } from '../operations/prepare-writes.ts'
 import { AT_ONCE, inBatches } from '../operations/stub-timing.ts'
 import type { VisibleReferences } from '../operations/visible-references.ts'
@@ -16,6 +17,7 @@ export function composeWrites(
     readonly actors: Actors
     readonly references: VisibleReferences
     readonly lock: KeyedLock
+    readonly members: Members
     /** On what everybody may write. */
     readonly rate: WriteRateLimiter
     readonly policy: RecordPolicy
@@ -23,7 +25,7 @@ export function composeWrites(
     readonly nowMs: () => number
   },
 ): WriteRecords {
-  const { actors, references, lock, rate, policy, stubs, nowMs } = parts
+  const { actors, references, lock, members, rate, policy, stubs, nowMs } = parts
   return new WriteRecords({
     actors,
     prepare: new PrepareWrites({ references, policy, nowMs, clockId: randomInt(1024) }),
@@ -33,6 +35,7 @@ export function composeWrites(
       failures: new MemoryWriteRateLimiter({ ...writeRate, maxWrites: maxWriteFailures }, nowMs),
     }),
     lock,
+    members,
     stubs,
     nowMs,
   })

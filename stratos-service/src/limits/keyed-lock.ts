@@ -6,6 +6,11 @@ const MAX_WAITING = 200
 export class KeyedLock {
   readonly #queues = new Map<string, { waiting: number; tail: Promise<unknown> }>()
 
+  /** Resolves when everything has ended that was under way or waiting at a key. */
+  async settled(key: string): Promise<void> {
+    await this.#queues.get(key)?.tail.catch(() => undefined)
+  }
+
   /** @throws {StratosError} `ServiceUnavailable` if too many wait for the same key */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const queue = this.#queues.get(key) ?? { waiting: 0, tail: Promise.resolve() }

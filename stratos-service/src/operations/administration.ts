@@ -19,15 +19,15 @@ export class Administration {
   readonly #approvals: Pick<ApprovalStore, 'approve'>
   readonly #audit: Pick<AuditLog, 'list'>
   readonly #serviceBoundaries: ReadonlySet<string>
-  readonly #changed: (did: Did) => void
+  readonly #changed: (did: Did) => Promise<void>
 
   constructor(options: {
     enrollments: Pick<EnrollmentStore, 'find' | 'list' | 'changeBoundaries'>
     approvals: Pick<ApprovalStore, 'approve'>
     audit: Pick<AuditLog, 'list'>
     serviceBoundaries: ReadonlySet<string>
-    /** Told after every durable change of an enrollment; what has to be told to the PDS is not waited for. */
-    changed: (did: Did) => void
+    /** Told after every durable change of an enrollment; resolves when nothing is committed any more that relied on the former. */
+    changed: (did: Did) => Promise<void>
   }) {
     this.#enrollments = options.enrollments
     this.#approvals = options.approvals
@@ -109,7 +109,7 @@ export class Administration {
       by,
     )
     if (enrollment === null) throw notEnrolled(did)
-    this.#changed(did)
+    await this.#changed(did)
     return enrollment
   }
 

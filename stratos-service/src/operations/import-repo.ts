@@ -17,6 +17,7 @@ import { EMPTY_TREE, SortedTree } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import { ImportPolicy, NotForHere, parseBoundaryMap } from './import-policy.ts'
 import type { ImportSlots } from './import-slots.ts'
+import type { Members } from './members.ts'
 import { RepoArchive, type ArchivedRecord } from './repo-archive.ts'
 import { storeArchive } from './store-archive.ts'
 import type { VisibleReferences } from './visible-references.ts'
@@ -56,6 +57,7 @@ export interface ImportParts {
   readonly slots: ImportSlots
   /** The one that writers take. */
   readonly lock: KeyedLock
+  readonly members: Members
   readonly stubs: StubSettings | null
   readonly nowMs: () => number
 }
@@ -93,7 +95,7 @@ export class ImportRepo {
         if (options.source !== undefined) await this.#verifySource(archive, did, options.source)
         const rules = new ImportPolicy({ archive, author, map, ...this.#parts })
         const review = await reviewArchive(archive, rules, options.onForeign)
-        await this.#store(did, archive, rules, review)
+        await this.#store(author, archive, rules, review)
         const skipped = review.reasons.map(({ collection, rkey, reason }) => ({
           uri: formatAtUri({ did, collection, rkey }),
           reason,
@@ -116,11 +118,17 @@ export class ImportRepo {
     archive.verifyCommit(key)
   }
 
-  async #store(did: Did, archive: RepoArchive, rules: ImportPolicy, review: Review): Promise<void> {
+  async #store(
+    { did, boundaries }: UserViewer,
+    archive: RepoArchive,
+    rules: ImportPolicy,
+    review: Review,
+  ): Promise<void> {
     if (review.accepted === 0) return
-    const { actors, lock, stubs, nowMs } = this.#parts
+    const { actors, lock, members, stubs, nowMs } = this.#parts
     const keypair = await actors.signingKey(did)
     await lock.run(did, async () => {
+      await members.assertHolds(did, boundaries)
       await stubs?.backlog.mark(did)
       await actors.transact(did, async (stores) => {
         const empty = await getEmptyHead(stores)

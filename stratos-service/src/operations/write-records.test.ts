@@ -8,6 +8,7 @@ import { describeEachDatabase, type Database } from '../../tests/_util/databases
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
 import { initRepo } from './init-repo.ts'
+import { Members } from './members.ts'
 import { PrepareWrites } from './prepare-writes.ts'
 import { VisibleReferences } from './visible-references.ts'
 import { WriteBudget } from './write-budget.ts'
@@ -30,6 +31,7 @@ function setUp({ storage }: Database) {
       failures: new MemoryWriteRateLimiter(RATE, Date.now),
     }),
     lock: new KeyedLock(),
+    members: new Members({ find: async () => ({ boundaries: new Set([`${SERVICE}/a`]) }) }),
     stubs: null,
     nowMs: Date.now,
   })

@@ -4,6 +4,7 @@ import {
   nextTid,
   StratosError,
   type Actors,
+  type Boundary,
   type ActorStores,
   type Did,
   type Nsid,
@@ -14,6 +15,7 @@ import { buildCommit, RepoTree, type BuiltCommit } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import { changesOf, opsOf, recordChangesOf, resultOf, type Change } from './changes.ts'
 import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
+import type { Members } from './members.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
 import { RecentRepos, type KnownRepo } from './recent-repos.ts'
 import { stubWish } from './stub-job.ts'
@@ -57,6 +59,7 @@ export class WriteRecords {
   readonly #lock: KeyedLock
   readonly #stubs: StubSettings | null
   readonly #nowMs: () => number
+  readonly #members: Members
   readonly #recent = new RecentRepos()
 
   constructor(options: {
@@ -64,6 +67,7 @@ export class WriteRecords {
     prepare: PrepareWrites
     budget: WriteBudget
     lock: KeyedLock
+    members: Members
     /** null keeps no public stubs. */
     stubs: StubSettings | null
     nowMs: () => number
@@ -72,6 +76,7 @@ export class WriteRecords {
     this.#prepare = options.prepare
     this.#budget = options.budget
     this.#lock = options.lock
+    this.#members = options.members
     this.#stubs = options.stubs
     this.#nowMs = options.nowMs
   }
@@ -114,7 +119,10 @@ export class WriteRecords {
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
     const order = { did: repo, writes: prepared, swapCommit: options.swapCommit, keypair }
-    return this.#lock.run(repo, () => this.#carryOut(order))
+    return this.#lock.run(repo, async () => {
+      await this.#members.assertHolds(repo, boundariesOf(prepared))
+      return this.#carryOut(order)
+    })
   }
 
   /**
@@ -213,6 +221,11 @@ export class WriteRecords {
       .map(({ write }) => stubWish(write, write.action === 'delete' ? null : write, nowMs, timing))
     await stubs.put(wishes, timing.dueAtMs(did, nowMs))
   }
+}
+
+/** Those of all records that are to be written, each once. */
+function boundariesOf(writes: readonly PreparedWrite[]): Set<Boundary> {
+  return new Set(writes.flatMap((write) => (write.action === 'delete' ? [] : write.boundaries)))
 }
 
 /** CIDs of the records that are there, in the order of the writes. */

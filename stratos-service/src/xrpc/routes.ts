@@ -48,6 +48,7 @@ import { retryJob } from './zone/stratos/admin/retryJob.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
 import { stats } from './zone/stratos/admin/stats.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
+import { unenroll as unenrollAs } from './zone/stratos/admin/unenroll.ts'
 import { unenroll } from './zone/stratos/enrollment/unenroll.ts'
 import { resolveEnrollments } from './zone/stratos/identity/resolveEnrollments.ts'
 import { getRecord as getRecordFor } from './zone/stratos/repo/getRecord.ts'
@@ -155,6 +156,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.admin.removeBoundary, admin, removeBoundary(administration))
   table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(administration))
   table.add(zone.stratos.admin.enroll, admin, enroll(administration))
+  table.add(zone.stratos.admin.unenroll, admin, unenrollAs(administration, enrollments))
   table.add(zone.stratos.admin.listJobs, admin, listJobs(jobs))
   table.add(zone.stratos.admin.retryJob, admin, retryJob(jobs))
   table.add(zone.stratos.admin.explainAccess, admin, explainAccess(explain))
