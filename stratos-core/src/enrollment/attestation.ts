@@ -3,9 +3,10 @@
  * so that anybody can check it without asking the service. It names neither an audience nor a time: it proves that the
  * service once said so, not that it still does.
  */
-import { type Keypair, verifySignature } from '@atproto/crypto'
+import type { Keypair } from '@atproto/crypto'
 import { encode } from '@atproto/lex-cbor'
 import { StratosError } from '../errors.ts'
+import { verifySignature } from '../signature/verify-signature.ts'
 
 /** What the service signs. */
 export interface AttestedMembership {
@@ -51,16 +52,7 @@ export async function verifyAttestation(
   if (attestation.signingKey !== serviceSigningKey) {
     throw new StratosError('InvalidRecord', 'the attestation was not made with the key of the service')
   }
-  if (!(await isSignature(serviceSigningKey, encodeAttestation(membership), attestation.sig))) {
+  if (!(await verifySignature(serviceSigningKey, encodeAttestation(membership), attestation.sig))) {
     throw new StratosError('InvalidRecord', 'the signature of the attestation does not match what it attests')
-  }
-}
-
-async function isSignature(key: string, payload: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  try {
-    return await verifySignature(key, payload, signature)
-  } catch (err) {
-    // An unusable key or signature is reported as an exception of the crypto library.
-    throw new StratosError('InvalidRecord', 'the attestation cannot be checked', { cause: err })
   }
 }

@@ -1,9 +1,9 @@
-import { verifySignature } from '@atproto/crypto'
 import { decode, encode } from '@atproto/lex-cbor'
 import { type Cid, isCid, isPlainObject, type LexMap } from '@atproto/lex-data'
 import { StratosError } from '../errors.ts'
 import type { Did, RecordAddress } from '../ids.ts'
 import { decodeRecord } from '../record/record-block.ts'
+import { verifySignature } from '../signature/verify-signature.ts'
 import { textMemberOf } from '../untyped.ts'
 import type { Proof } from './read-proof.ts'
 import { findInTree } from './read-tree.ts'
@@ -70,17 +70,8 @@ export function findProvenRecord(
 
 async function verifyCommit({ sig, ...unsigned }: LexMap, signingKey: string): Promise<void> {
   if (!(sig instanceof Uint8Array)) throw invalid('a commit has no signature')
-  if (!(await isSignature(signingKey, encode(unsigned), sig)))
+  if (!(await verifySignature(signingKey, encode(unsigned), sig)))
     throw invalid('a commit was not signed with the key of its repo')
-}
-
-async function isSignature(key: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  try {
-    return await verifySignature(key, bytes, signature)
-  } catch (err) {
-    // An unusable key or signature is reported as an exception of the crypto library.
-    throw invalid('the signature of a commit cannot be checked', err)
-  }
 }
 
 function decodeCommit(bytes: Uint8Array | null): LexMap {
