@@ -2,7 +2,7 @@ import { serviceDidToRkey } from 'stratos-core'
 import { isJsonObject, readJsonObject } from './bounded-body.ts'
 import { parseEnrollment, type StratosEnrollment } from './enrollment.ts'
 import { StratosClientError } from './errors.ts'
-import { isNetworkFailure } from './network-failure.ts'
+import { isAbort, isNetworkFailure } from './network-failure.ts'
 import type { FetchHandler } from './routing.ts'
 import { STRATOS_SCOPES } from './scopes.ts'
 
@@ -14,6 +14,13 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024
 /** The user's PDS: its URL, or a handler that sends relative paths there. */
 export type PdsAccess = string | FetchHandler
 
+export interface DiscoveryOptions {
+  /** Gives up when it is aborted, as when the user switches accounts; the promise then rejects with its reason. */
+  signal?: AbortSignal
+  /** For a PDS given by its URL; the platform's by default. */
+  fetchFn?: typeof globalThis.fetch
+}
+
 /**
  * Lists the enrollments a user has published, in the order of their PDS.
  *
@@ -22,8 +29,12 @@ export type PdsAccess = string | FetchHandler
  *
  * @throws {StratosClientError} `PdsUnreachable` or `PdsRequestFailed`; "not enrolled" is an empty list
  */
-export async function discoverEnrollments(did: string, pds: PdsAccess): Promise<StratosEnrollment[]> {
-  const call = openPds(pds)
+export async function discoverEnrollments(
+  did: string,
+  pds: PdsAccess,
+  options: DiscoveryOptions = {},
+): Promise<StratosEnrollment[]> {
+  const call = openPds(pds, options)
   const enrollments: StratosEnrollment[] = []
   let cursor: string | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
@@ -51,8 +62,12 @@ export async function discoverEnrollments(did: string, pds: PdsAccess): Promise<
  *
  * @throws {StratosClientError} as {@link discoverEnrollments}
  */
-export async function discoverEnrollment(did: string, pds: PdsAccess): Promise<StratosEnrollment | null> {
-  const [first = null] = await discoverEnrollments(did, pds)
+export async function discoverEnrollment(
+  did: string,
+  pds: PdsAccess,
+  options: DiscoveryOptions = {},
+): Promise<StratosEnrollment | null> {
+  const [first = null] = await discoverEnrollments(did, pds, options)
   return first
 }
 
@@ -65,11 +80,12 @@ export async function getEnrollmentByServiceDid(
   did: string,
   pds: PdsAccess,
   serviceDid: string,
+  options: DiscoveryOptions = {},
 ): Promise<StratosEnrollment | null> {
   const rkey = serviceDIDToRkey(serviceDid)
   const query = new URLSearchParams({ repo: did, collection: STRATOS_SCOPES.enrollment, rkey })
   try {
-    const answer = await getJson(openPds(pds), 'com.atproto.repo.getRecord', query)
+    const answer = await getJson(openPds(pds, options), 'com.atproto.repo.getRecord', query)
     return parseEnrollment(answer['value'], rkey)
   } catch (err) {
     if (err instanceof StratosClientError && err.serverError === 'RecordNotFound') return null
@@ -82,9 +98,9 @@ export function serviceDIDToRkey(serviceDid: string): string {
   return serviceDidToRkey(serviceDid)
 }
 
-function openPds(pds: PdsAccess): FetchHandler {
-  if (typeof pds !== 'string') return pds
-  return (path, init) => fetch(new URL(path, pds), { ...init, credentials: 'omit' })
+function openPds(pds: PdsAccess, { signal, fetchFn = globalThis.fetch }: DiscoveryOptions): FetchHandler {
+  if (typeof pds !== 'string') return (path, init) => pds(path, { ...init, signal })
+  return (path, init) => fetchFn(new URL(path, pds), { ...init, signal, credentials: 'omit' })
 }
 
 async function getJson(
@@ -96,7 +112,7 @@ async function getJson(
   try {
     response = await call(`/xrpc/${method}?${query}`, { method: 'GET' })
   } catch (err) {
-    if (!isNetworkFailure(err)) throw err
+    if (!isNetworkFailure(err) || isAbort(err)) throw err
     throw new StratosClientError('PdsUnreachable', 'the PDS did not answer', { cause: err })
   }
   const body = await readJsonObject(response, MAX_PAGE_BYTES)

@@ -10,6 +10,13 @@
  * - `ServiceMismatch`: the service at this URL claims a DID that is not its own
  * - `SessionRefused`: the service did not accept the proof of who the user is
  * - `MissingScope`: the OAuth session was not granted the right to identify the user to this service
+ * - `NotAStratosService`: the server at this URL does not call itself a Stratos service, so nothing is written there
+ * - `MissingBoundary`: a private post without a usable boundary, or another record whose boundary cannot be used
+ * - `DidNotResolved`: a DID has no document, or none that can be used
+ * - `InvalidAttestation`: the service does not attest to what an enrollment claims
+ * - `VerificationFailed`: what a service sent is not what it claims to be; it was tampered with, or the service is at fault
+ * - `VerificationTooWeak`: what could be shown is less than the caller asked for
+ * - `StreamFailed`: an event stream ended for a reason that connecting again does not mend; see `serverError`
  * - `PdsUnreachable`: the user's PDS did not answer
  * - `PdsRequestFailed`: the user's PDS answered with an error, or not with what the protocol promises
  */
@@ -23,6 +30,13 @@ export type StratosClientErrorCode =
   | 'ServiceMismatch'
   | 'SessionRefused'
   | 'MissingScope'
+  | 'NotAStratosService'
+  | 'MissingBoundary'
+  | 'DidNotResolved'
+  | 'InvalidAttestation'
+  | 'VerificationFailed'
+  | 'VerificationTooWeak'
+  | 'StreamFailed'
   | 'PdsUnreachable'
   | 'PdsRequestFailed'
 

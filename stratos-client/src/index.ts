@@ -10,10 +10,22 @@ export {
   discoverEnrollments,
   getEnrollmentByServiceDid,
   serviceDIDToRkey,
+  type DiscoveryOptions,
   type PdsAccess,
 } from './discovery.ts'
 export type { ServiceAttestation, StratosEnrollment } from './enrollment.ts'
-export { boundariesOf, parseBoundary, type Boundary, type BoundaryParts } from 'stratos-core'
+export type { BoundaryParts } from 'stratos-core'
+export {
+  boundariesOf,
+  boundaryName,
+  buildBoundary,
+  groupBoundaries,
+  isQualified,
+  parseBoundary,
+  qualifyBoundary,
+  type Boundary,
+  type BoundaryMember,
+} from './boundaries.ts'
 
 export {
   createServiceFetchHandler,
@@ -42,3 +54,37 @@ export {
   type StratosScopes,
   type StratosScopesOptions,
 } from './scopes.ts'
+
+export { resolveDidDocument, type DidDocument, type ResolveDidOptions } from './did-document.ts'
+export {
+  resolveServiceSigningKey,
+  resolveUserSigningKey,
+  verifyEnrollment,
+  type PublicKey,
+  type ResolveSigningKeyOptions,
+} from './attestation.ts'
+export { createSigningKeyResolver, type SigningKeyResolverOptions } from './signing-keys.ts'
+export {
+  fetchAndVerifyRecord,
+  verifyCidIntegrity,
+  type FetchAndVerifyOptions,
+  type VerificationKeys,
+  type VerificationLevel,
+  type VerifiedRecord,
+} from './verification.ts'
+export {
+  hydrateRecords,
+  type HydrateOptions,
+  type HydratedRecord,
+  type HydrationTarget,
+} from './hydration.ts'
+
+export { callStratos, type StratosAccess } from './call.ts'
+export type { ZoneAnswer, ZoneArguments, ZoneMethod, ZoneRequest } from './zone-methods.ts'
+export {
+  STRATOS_ERROR_NAMES,
+  StratosServiceError,
+  isStratosError,
+  parseRetryAfter,
+  type StratosErrorName,
+} from './service-error.ts'

@@ -10,3 +10,8 @@ export function isNetworkFailure(error: unknown): boolean {
 function isFetchFailure(error: unknown): boolean {
   return error instanceof TypeError || error instanceof DOMException
 }
+
+/** Whether the caller gave up; a timeout is not that. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}

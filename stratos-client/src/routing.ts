@@ -1,5 +1,6 @@
 import type { StratosEnrollment } from './enrollment.ts'
 import { StratosClientError } from './errors.ts'
+import { refuseUnboundedRecord } from './record-guard.ts'
 
 /** Sends a request with whatever authentication it knows; relative paths go where it considers home. */
 export type FetchHandler = (pathOrUrl: string, init?: RequestInit) => Promise<Response>
@@ -32,7 +33,8 @@ export function parseServiceUrl(serviceUrl: string): URL {
  *
  * @param handler for example `(url, init) => session.fetchHandler(url, init)`
  * @returns an object whose `handle` takes a path with its query, such as `/xrpc/com.atproto.repo.getRecord?repo=…`,
- *   and rejects with a {@link StratosClientError} `ForeignOrigin` or `ProxiedWriteRefused`
+ *   and rejects with a {@link StratosClientError} `ForeignOrigin`, `ProxiedWriteRefused` or `MissingBoundary` before any
+ *   request is sent
  * @throws {StratosClientError} `InvalidServiceUrl`
  */
 export function createServiceFetchHandler(handler: FetchHandler, serviceUrl: string): FetchHandlerObject {
@@ -41,6 +43,7 @@ export function createServiceFetchHandler(handler: FetchHandler, serviceUrl: str
     async handle(pathname, init) {
       const url = resolveAt(base, pathname)
       refuseProxiedRepoCall(url, init)
+      refuseUnboundedRecord(url, init)
       return handler(url.href, { ...init, redirect: 'error' })
     },
   }

@@ -1,7 +1,7 @@
 import { decode, encode } from '@atproto/lex-cbor'
 import { type Cid, isCid, isPlainObject, type LexMap } from '@atproto/lex-data'
 import { StratosError } from '../errors.ts'
-import type { Did, RecordAddress } from '../ids.ts'
+import { type Did, type RecordAddress, parseDid } from '../ids.ts'
 import { decodeRecord } from '../record/record-block.ts'
 import { verifySignature } from '../signature/verify-signature.ts'
 import { textMemberOf } from '../untyped.ts'
@@ -33,18 +33,21 @@ export interface ProvenRecord {
 /**
  * Looks for the commit of a repo among the roots of a proof. Its signature is not looked at until `verify` is called.
  *
- * @returns null if the proof has nothing of this repo
+ * @param did whose repo; null for a proof about one repo, whosever it is
+ * @returns null if the proof has nothing of this repo, or of several where one was asked for
  * @throws {StratosError} `InvalidCar` if a root is no commit
  */
-export function findCommit(proof: Proof, did: Did): SignedCommit | null {
+export function findCommit(proof: Proof, did: Did | null): SignedCommit | null {
+  if (did === null && proof.roots.length !== 1) return null
   for (const cid of proof.roots) {
     const commit = decodeCommit(proof.find(cid))
-    if (commit.did !== did) continue
+    const owner = parseDid(textMemberOf(commit, 'did') ?? '')
+    if (did !== null && owner !== did) continue
     const { data } = commit
     const rev = textMemberOf(commit, 'rev')
     if (commit.version !== 3 || rev === undefined || !isCid(data, { flavor: 'cbor' }))
       throw invalid('a root is no commit')
-    return { cid, did, rev, data, verify: (signingKey) => verifyCommit(commit, signingKey) }
+    return { cid, did: owner, rev, data, verify: (signingKey) => verifyCommit(commit, signingKey) }
   }
   return null
 }
