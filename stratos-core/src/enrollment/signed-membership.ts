@@ -3,9 +3,10 @@
  * `zone.stratos.enrollment.status#attestationV2`). Unlike the attestation in the public record, it says when it was made,
  * and which change of the boundaries it follows.
  */
-import { type Keypair, verifySignature } from '@atproto/crypto'
+import type { Keypair } from '@atproto/crypto'
 import { encode } from '@atproto/lex-cbor'
 import { StratosError } from '../errors.ts'
+import { verifySignature } from '../signature/verify-signature.ts'
 
 /** What the service signs. Times are in seconds since 1970. */
 export interface AudienceMembership {
@@ -72,17 +73,8 @@ export async function verifyMembership(
   if (!(iat <= nowSec + LEEWAY_S && nowSec < exp + LEEWAY_S)) throw refused('is not valid now')
   if (!(exp - iat <= MAX_LIFE_S)) throw refused('is valid for too long')
   if (serviceKey !== expected.serviceKey) throw refused('was not made with the key of the service')
-  if (!(await isSignature(expected.serviceKey, encodeMembership(signed), sig))) {
+  if (!(await verifySignature(expected.serviceKey, encodeMembership(signed), sig))) {
     throw refused('has a signature that does not match')
-  }
-}
-
-async function isSignature(key: string, payload: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  try {
-    return await verifySignature(key, payload, signature)
-  } catch (cause) {
-    // An unusable key or signature is reported as an exception of the crypto library.
-    throw refused('cannot be checked', { cause })
   }
 }
 
