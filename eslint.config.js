@@ -8,7 +8,7 @@ const zone = (target, from, message) => ({ target, from, message })
 
 const core = (folder) => `./stratos-core/src/${folder}`
 const service = (folder) => `./stratos-service/src/${folder}`
-const adapters = ['stores', 'blobs', 'pds', 'identity']
+const adapters = ['stores', 'blobs', 'pds', 'identity', 'valkey']
 
 const zones = [
   // core: what is true, without I/O; within it only downwards.

@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs that tests drive and npm does not carry. */
-const NEEDED = [{ what: 'browser tests', program: '/usr/bin/chromium', debianPackage: 'chromium' }]
+const NEEDED = [
+  { what: 'browser tests', program: '/usr/bin/chromium', debianPackage: 'chromium' },
+  { what: 'tests with Valkey', program: '/usr/bin/redis-server', debianPackage: 'redis-server' },
+]
 
 /**
  * Installs what is missing where that is possible: as root on Debian. Elsewhere it says which tests will be left out; in

@@ -26,6 +26,7 @@ const operator = {
     { text: 'Deployment', link: '/operator/deployment' },
     { text: 'Configuration', link: '/operator/configuration' },
     { text: 'Storage', link: '/operator/storage' },
+    { text: 'Enrollment', link: '/operator/enrollment' },
     { text: 'Administration', link: '/operator/administration' },
     { text: 'Security', link: '/operator/security' },
     { text: 'Threat model', link: '/operator/threat-model' },

@@ -99,6 +99,7 @@ export { ANY_TAG } from './storage/event-log.ts'
 export type {
   ActorStores,
   Actors,
+  AllowListStore,
   Approval,
   ApprovalStore,
   AuditEntry,
@@ -131,6 +132,7 @@ export type {
   JobQueue,
   LeaseStore,
   JobWish,
+  KnownAccounts,
   LoggedEvent,
   OpenSpool,
   RecordBatch,

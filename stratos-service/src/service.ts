@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { parseNsid, type Did } from 'stratos-core'
 import { AccessChanges } from './auth/access-changes.ts'
 import { createAuthenticator } from './auth/create-authenticator.ts'
+import { followAllowList } from './composition/allow-list.ts'
 import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
@@ -11,6 +12,7 @@ import { buildEnrollment } from './composition/enrollment.ts'
 import { composeReading } from './composition/reading.ts'
 import { composeStreaming } from './composition/streaming.ts'
 import { loadServiceKey, reportSecretForms } from './composition/service-key.ts'
+import { buildWriteRate } from './composition/write-rate.ts'
 import { composeWrites, stubSettingsOf } from './composition/writes.ts'
 import type { Config } from './config/config.ts'
 import { createHttpApp } from './http.ts'
@@ -28,6 +30,7 @@ import { PdsAccounts } from './pds/pds-accounts.ts'
 import { StubWriter } from './pds/stub-writer.ts'
 import { DiskHealth } from './stores/disk-health.ts'
 import { openStorage } from './stores/open-storage.ts'
+import { connectValkey } from './valkey/connection.ts'
 import { VERSION } from './version.ts'
 import { addRoutes } from './xrpc/routes.ts'
 import { MethodTable } from './xrpc/method-table.ts'
@@ -61,7 +64,7 @@ export async function startService(
   reportSecretForms(storage, service.loopback, logger)
   const { serviceKey, published } = await loadServiceKey(config, storage, logger)
 
-  const { documents, handles, issuers, fetchForUsers } = buildOutbound(config, nowMs)
+  const { documents, handles, issuers, fetchForUsers, fetchList } = buildOutbound(config, nowMs)
 
   const exactExtras = config.access.extraCollections.filter((entry) => !entry.endsWith('.*')).map(parseNsid)
   const stubCollections = new Set([POST_COLLECTION, ...exactExtras])
@@ -79,7 +82,11 @@ export async function startService(
     nowMs,
   })
 
-  const writeRate = storage.writeRateLimiter(config.writeRate)
+  const valkey = config.valkeyUrl === null ? null : await connectValkey(config.valkeyUrl, logger)
+  const writeRate = buildWriteRate(config, storage, { valkey, nowMs })
+  const externalList = background
+    ? await followAllowList(config, { valkey, fetch: fetchList, logger, nowMs })
+    : null
   const recordPolicy = {
     serviceDid: service.did,
     serviceBoundaries: service.boundaries,
@@ -135,7 +142,7 @@ export async function startService(
     writeRate,
     sessions,
     serviceKey,
-    externalList: null,
+    externalList,
     logger,
     nowMs,
   })
@@ -248,7 +255,9 @@ export async function startService(
       const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
       clearTimeout(impatience)
-      await Promise.all([stubs.stop(), publisher.stop(), lifeCycles.stop(), retention?.stop()])
+      const working = [stubs, publisher, lifeCycles, retention, externalList]
+      await Promise.all(working.map((part) => part?.stop()))
+      valkey?.disconnect()
       await storage.close()
     },
   }

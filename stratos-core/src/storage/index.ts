@@ -1,3 +1,4 @@
+export type { AllowListStore, KnownAccounts } from './allow-list-store.ts'
 export type { ActorStores, Actors, Snapshot } from './actors.ts'
 export type { LeaseStore } from './lease-store.ts'
 export type { Approval, ApprovalStore } from './approval-store.ts'

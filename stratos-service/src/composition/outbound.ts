@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { AuthorizationServers } from '../identity/authorization-servers.ts'
 import { DidDocuments } from '../identity/did-documents.ts'
+import { MAX_ALLOW_LIST_BYTES } from '../identity/fetch-allow-list.ts'
 import { FetchGate } from '../identity/fetch-gate.ts'
 import { Handles } from '../identity/handles.ts'
 import { createSafeFetch } from '../identity/safe-fetch.ts'
@@ -19,8 +20,9 @@ export function buildOutbound(config: Config, nowMs: () => number) {
   const { allowPrivateAddresses, plcUrl, handleResolverUrl } = config.identity
   const { contact } = config.service
   const trusted = [plcUrl, ...(handleResolverUrl === null ? [] : [handleResolverUrl])]
-  const createFetch = (total: number) =>
+  const createFetch = (total: number, maxResponseBytes?: number) =>
     createSafeFetch({
+      ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
       allowPrivateAddresses,
       userAgent: `Stratos/${VERSION}${contact === '' ? '' : ` (+${contact})`}`,
       gate: new FetchGate({
@@ -44,5 +46,6 @@ export function buildOutbound(config: Config, nowMs: () => number) {
     }),
     issuers: new AuthorizationServers({ documents, fetch: lookUp, nowMs }),
     fetchForUsers: createFetch(FOR_USERS),
+    fetchList: createFetch(LOOKUPS, MAX_ALLOW_LIST_BYTES),
   }
 }

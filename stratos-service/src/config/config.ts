@@ -63,6 +63,14 @@ export function buildConfig(env: Env) {
   if (env.STRATOS_SIGNING_KEY_HEX !== null && !isPrivateKey(env.STRATOS_SIGNING_KEY_HEX)) {
     problems.push('STRATOS_SIGNING_KEY_HEX is not a private key of secp256k1')
   }
+  if (env.STRATOS_ALLOW_LIST_URI.startsWith('http:') && !env.STRATOS_ALLOW_PRIVATE_ADDRESSES) {
+    problems.push('STRATOS_ALLOW_LIST_URI must be https')
+  }
+  if (env.STRATOS_ALLOW_LIST_BOOTSTRAP_NAME !== '' && env.STRATOS_VALKEY_URL === '') {
+    problems.push(
+      'STRATOS_ALLOW_LIST_BOOTSTRAP_NAME names a set in Valkey, but STRATOS_VALKEY_URL is not set',
+    )
+  }
   const storage = readStorage(env, problems)
   if (env.STRATOS_SYNC_TOKEN !== '' && env.STRATOS_SYNC_TOKEN.length < MIN_SECRET_LENGTH) {
     problems.push(`STRATOS_SYNC_TOKEN must have at least ${MIN_SECRET_LENGTH} characters`)
@@ -88,10 +96,18 @@ export function buildConfig(env: Env) {
     storage,
     minFreeBytes: env.STRATOS_MIN_FREE_DISK_MIB * 1024 * 1024,
     signingKey: env.STRATOS_SIGNING_KEY_HEX,
+    valkeyUrl: env.STRATOS_VALKEY_URL === '' ? null : env.STRATOS_VALKEY_URL,
     enrollment: {
       mode: env.STRATOS_ENROLLMENT_MODE,
       allowedDids,
       allowedPdsEndpoints: env.STRATOS_ALLOWED_PDS_ENDPOINTS,
+      allowList: {
+        uri: env.STRATOS_ALLOW_LIST_URI === '' ? null : env.STRATOS_ALLOW_LIST_URI,
+        /** Of the set in Valkey. */
+        name: env.STRATOS_ALLOW_LIST_BOOTSTRAP_NAME === '' ? null : env.STRATOS_ALLOW_LIST_BOOTSTRAP_NAME,
+        refreshMs: env.STRATOS_ALLOW_LIST_REFRESH_MS,
+        maxStaleMs: env.STRATOS_ALLOW_LIST_MAX_STALE_MS,
+      },
       autoBoundaries: auto.length > 0 ? auto : allowed,
       redirectOrigins: new Set(env.STRATOS_ALLOWED_REDIRECT_ORIGINS) as ReadonlySet<string>,
     },

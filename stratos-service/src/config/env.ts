@@ -1,6 +1,6 @@
 import { optional, required, type Option } from './option.ts'
 import { SSL_MODES } from './postgres.ts'
-import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url } from './readers.ts'
+import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url, valkeyUrl } from './readers.ts'
 import { STREAM_ENV } from './stream-env.ts'
 
 /**
@@ -133,6 +133,36 @@ export const ENV_TABLE = {
     [],
     'Enrollment',
     'Comma-separated PDS origins whose users may enroll',
+  ),
+  STRATOS_ALLOW_LIST_URI: optional(
+    url,
+    '',
+    'Enrollment',
+    'Web address of a list of DIDs that may enroll: text with one in a line, or JSON',
+  ),
+  STRATOS_ALLOW_LIST_REFRESH_MS: optional(
+    integer(1_000, 86_400_000),
+    600_000,
+    'Enrollment',
+    'How often that list is asked for',
+  ),
+  STRATOS_ALLOW_LIST_MAX_STALE_MS: optional(
+    integer(1_000, 2_592_000_000),
+    86_400_000,
+    'Enrollment',
+    'For how long the last good list counts while no other can be had',
+  ),
+  STRATOS_ALLOW_LIST_BOOTSTRAP_NAME: optional(
+    text,
+    '',
+    'Enrollment',
+    'Name of the set in Valkey that holds the list; without STRATOS_ALLOW_LIST_URI that set is the list',
+  ),
+  STRATOS_VALKEY_URL: optional(
+    valkeyUrl,
+    '',
+    'Storage',
+    '`redis://`, `rediss://` or `unix://` address of a Valkey or Redis: shares the allow list and the write limit between instances',
   ),
   STRATOS_AUTO_ENROLL_DOMAINS: optional(
     list,

@@ -62,3 +62,10 @@ export function origin(raw: string): string {
 export function origins(raw: string): readonly string[] {
   return list(raw).map(origin)
 }
+
+/** An address that ioredis takes; a socket is written `unix:///path`. */
+export function valkeyUrl(raw: string): string {
+  if (/^rediss?:$/.test(URL.parse(raw)?.protocol ?? '')) return raw
+  if (/^unix:\/\/\/.+/.test(raw)) return raw.slice('unix://'.length)
+  throw new Error('must be a redis://, rediss:// or unix:// address')
+}

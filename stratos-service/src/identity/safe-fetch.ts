@@ -9,6 +9,8 @@ export interface SafeFetchOptions {
   readonly userAgent: string
   /** Bounds how many requests go out at once. */
   readonly gate: FetchGate
+  /** 256 KiB unless said otherwise. */
+  readonly maxResponseBytes?: number
 }
 
 const TIMEOUT_MS = 10_000
@@ -17,7 +19,7 @@ const MAX_RESPONSE_BYTES = 256 * 1024
 /**
  * The `fetch` for every address that somebody else chose: https only, no user information, no private or link-local address
  * (the name is resolved once, and the socket connects to what was checked), no redirects, 10 s from the place in the queue
- * to the last byte, 256 KiB.
+ * to the last byte, 256 KiB or as much as the caller allows.
  */
 export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   const { allowPrivateAddresses, gate } = options
@@ -27,7 +29,7 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
     // A service on another port is as public as one on 443.
     allowCustomPort: true,
     timeout: TIMEOUT_MS,
-    responseMaxSize: MAX_RESPONSE_BYTES,
+    responseMaxSize: options.maxResponseBytes ?? MAX_RESPONSE_BYTES,
     // Its list is of hosts that are no OAuth clients; this fetch talks to servers.
     forbiddenDomainNames: [],
   })

@@ -4,6 +4,7 @@ import { Kysely } from 'kysely'
 import { StratosError, type WriteRate } from 'stratos-core'
 import type { PostgresSettings } from '../config/postgres.ts'
 import { Vault, type MasterKeys } from '../config/vault.ts'
+import { SharedWriteRateLimiter } from '../limits/shared-write-rate-limiter.ts'
 import type { Logger } from '../logger.ts'
 import { rewrapActorKeys } from './actor-key.ts'
 import { AdvisoryLock } from './advisory-lock.ts'
@@ -22,7 +23,7 @@ import { rewrapAll } from './rewrap.ts'
 import { SecretForms } from './secret-forms.ts'
 import { SecretStore } from './secret-store.ts'
 import { serviceStores } from './service-stores.ts'
-import { SqlWriteRateLimiter } from './write-rate-store.ts'
+import { SqlWriteRates } from './write-rate-store.ts'
 
 /** Each is held by an export for as long as somebody takes to read it. */
 const MAX_SNAPSHOTS = 8
@@ -109,7 +110,8 @@ export async function openPostgresStorage(
     nonceSecret: await secrets.getOrCreate('dpop-nonce'),
     cursorSecret: await secrets.getOrCreate('cursor'),
     sharedLock: new AdvisoryLock(service, Math.floor(adminPoolSize / 2)),
-    writeRateLimiter: (rate: WriteRate) => new SqlWriteRateLimiter(fleetingTables, rate, nowMs),
+    writeRateLimiter: (rate: WriteRate) =>
+      new SharedWriteRateLimiter(new SqlWriteRates(fleetingTables, rate, nowMs), rate, nowMs),
     scrub: async () => undefined,
     close: async () => {
       await closeFeeds()
