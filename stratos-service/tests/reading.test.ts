@@ -618,3 +618,49 @@ describe('an export', () => {
     })
   })
 })
+
+describe('a takedown', () => {
+  const administer = (name: string, uri: string) =>
+    sendRequest('POST', `${network().serviceUrl}/xrpc/zone.stratos.admin.${name}`, {
+      body: { uri, reason: 'a test' },
+      headers: {
+        authorization: `Basic ${Buffer.from(`admin:${network().adminPassword}`).toString('base64')}`,
+      },
+    })
+
+  it('BND-015: makes a record look like a missing one to everybody, its author too, until it is restored', async () => {
+    const made = await byAlice('canary: taken down', ['general'])
+    const params = { did: alice.did, collection: POST, rkey: made.rkey, repo: alice.did, uri: made.uri }
+    const everywhere = async (who: Name) => {
+      const answers = [
+        await get(who, 'com.atproto.repo.getRecord', params),
+        await get(who, 'com.atproto.repo.listRecords', params),
+        await get(who, 'zone.stratos.repo.hydrateRecord', params),
+        await get(who, 'com.atproto.sync.getRecord', params),
+      ]
+      if (who === 'alice') answers.push(await get(who, 'zone.stratos.sync.getRepo', params))
+      return answers.map(({ bytes }) => bytes.toString('latin1').includes('canary: taken down'))
+    }
+    expect((await administer('takedownRecord', made.uri)).body).toEqual({ uri: made.uri })
+    for (const who of ['alice', 'bob'] as const) {
+      expect((await everywhere(who)).includes(true), who).toBe(false)
+      const at = (rkey: string) => get(who, 'com.atproto.repo.getRecord', { ...params, rkey })
+      expect(comparable(await at(made.rkey))).toEqual(comparable(await at(MISSING)))
+    }
+    expect((await administer('restoreRecord', made.uri)).status).toBe(200)
+    for (const who of ['alice', 'bob'] as const)
+      expect((await everywhere(who)).includes(false), who).toBe(false)
+  })
+
+  it('is of a record that is there, and by operators', async () => {
+    const missing = `at://${alice.did}/${POST}/${MISSING}`
+    for (const name of ['takedownRecord', 'restoreRecord']) {
+      const answer = await administer(name, missing)
+      expect([answer.status, answer.body.error]).toEqual([404, 'RecordNotFound'])
+      const byUser = await clients.alice.call('POST', `zone.stratos.admin.${name}`, {
+        body: { uri: missing },
+      })
+      expect([401, 403]).toContain(byUser.status)
+    }
+  })
+})

@@ -9,10 +9,11 @@ import { PageCursors } from '../operations/page-cursors.ts'
 import { ProveRecords } from '../operations/prove-records.ts'
 import { ReadRecords } from '../operations/read-records.ts'
 import { RepoHeads } from '../operations/repo-heads.ts'
+import { Takedowns } from '../operations/takedowns.ts'
 import type { Storage } from '../stores/open-storage.ts'
 
 export interface ReadingOptions {
-  readonly storage: Pick<Storage, 'actors' | 'enrollments' | 'memberships' | 'cursorSecret'>
+  readonly storage: Pick<Storage, 'actors' | 'audit' | 'enrollments' | 'memberships' | 'cursorSecret'>
   readonly serviceBoundaries: ReadonlySet<Boundary>
   readonly documents: Pick<DidDocuments, 'find'>
   readonly handles: Pick<Handles, 'findDid'>
@@ -46,6 +47,7 @@ export function composeReading({ storage, serviceBoundaries, documents, handles,
     describeRepo,
     hydrate: new Hydrate({ records: reads, memberships }),
     exports: new ExportRepo({ actors, serviceBoundaries }),
+    takedowns: new Takedowns({ actors, audit: storage.audit, nowMs: Date.now }),
     heads: new RepoHeads({ actors, enrollments, cursors }),
   }
 }

@@ -22,6 +22,7 @@ import type { ProveRecords } from '../operations/prove-records.ts'
 import type { ReadRecords } from '../operations/read-records.ts'
 import type { RepoHeads } from '../operations/repo-heads.ts'
 import type { StreamFeeds } from '../operations/stream-feeds.ts'
+import type { Takedowns } from '../operations/takedowns.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
@@ -45,7 +46,9 @@ import { listEnrollments } from './zone/stratos/admin/listEnrollments.ts'
 import { listJobs } from './zone/stratos/admin/listJobs.ts'
 import { removeBoundary } from './zone/stratos/admin/removeBoundary.ts'
 import { retryJob } from './zone/stratos/admin/retryJob.ts'
+import { restoreRecord } from './zone/stratos/admin/restoreRecord.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
+import { takedownRecord } from './zone/stratos/admin/takedownRecord.ts'
 import { stats } from './zone/stratos/admin/stats.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
 import { unenroll as unenrollAs } from './zone/stratos/admin/unenroll.ts'
@@ -71,6 +74,7 @@ export interface RouteParts {
   readonly proofs: ProveRecords
   readonly exports: ExportRepo
   readonly heads: RepoHeads
+  readonly takedowns: Takedowns
   readonly hydrate: Hydrate
   readonly imports: ImportRepo
   readonly enrollments: Enrollments
@@ -154,6 +158,8 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.admin.getEnrollment, admin, getEnrollment(administration))
   table.add(zone.stratos.admin.addBoundary, admin, addBoundary(administration))
   table.add(zone.stratos.admin.removeBoundary, admin, removeBoundary(administration))
+  table.add(zone.stratos.admin.takedownRecord, admin, takedownRecord(parts.takedowns))
+  table.add(zone.stratos.admin.restoreRecord, admin, restoreRecord(parts.takedowns))
   table.add(zone.stratos.admin.setBoundaries, admin, setBoundaries(administration))
   table.add(zone.stratos.admin.enroll, admin, enroll(administration))
   table.add(zone.stratos.admin.unenroll, admin, unenrollAs(administration, enrollments))
