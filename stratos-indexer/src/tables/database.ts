@@ -1,0 +1,104 @@
+import Sqlite from 'better-sqlite3'
+import { Kysely, PostgresDialect, sql, SqliteDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+import { MIGRATIONS, type ColumnTypes } from './migrations.ts'
+import type { Tables } from './schema.ts'
+
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+export type DatabaseSettings =
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string; readonly poolSize: number }
+
+/** The AppView's database. */
+export interface Database {
+  readonly kind: 'sqlite' | 'postgres'
+  readonly db: Db
+  close(): Promise<void>
+}
+
+/** Keeps two processes from migrating at the same time: "stratos" in ASCII, which fits a bigint. */
+const MIGRATION_LOCK = 0x7374726174
+const VERSION_TABLE = 'stratos_indexer_version'
+
+/**
+ * Opens the database and brings its tables to the newest version.
+ *
+ * @throws {Error} if it cannot be reached, or is newer than this program
+ */
+export async function openDatabase(settings: DatabaseSettings): Promise<Database> {
+  const db = settings.kind === 'sqlite' ? openSqlite(settings.file) : openPostgres(settings)
+  try {
+    await migrate(db, settings)
+  } catch (err) {
+    await db.destroy()
+    throw err
+  }
+  return { kind: settings.kind, db, close: () => db.destroy() }
+}
+
+function openSqlite(file: string): Db {
+  const database = new Sqlite(file)
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('busy_timeout = 5000')
+  // A deleted record must not linger in free pages.
+  database.pragma('secure_delete = ON')
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+}
+
+function openPostgres({ url, schema, poolSize }: Extract<DatabaseSettings, { kind: 'postgres' }>): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: 10_000,
+    options: `-c search_path=${quoted(schema)}`,
+    types: {
+      // `seq` is a bigint, and stays far below 2^53.
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
+    },
+  })
+  // A connection that breaks while nobody uses it; the next query opens another one.
+  pool.on('error', () => undefined)
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+async function migrate(db: Db, settings: DatabaseSettings): Promise<void> {
+  const isPostgres = settings.kind === 'postgres'
+  const types: ColumnTypes = isPostgres
+    ? { bytes: 'bytea', big: 'bigint', id: 'bigserial' }
+    : { bytes: 'blob', big: 'integer', id: 'integer' }
+  await db.transaction().execute(async (tx) => {
+    if (isPostgres) {
+      await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(tx)
+      await tx.schema.createSchema(settings.schema).ifNotExists().execute()
+    }
+    const versions = tx.withTables<{ [VERSION_TABLE]: { version: number } }>()
+    await versions.schema
+      .createTable(VERSION_TABLE)
+      .ifNotExists()
+      .addColumn('version', 'integer', (column) => column.notNull())
+      .execute()
+    const row = await versions.selectFrom(VERSION_TABLE).select('version').executeTakeFirst()
+    const version = row?.version ?? 0
+    if (version > MIGRATIONS.length) {
+      throw new Error(`the database has version ${version}, this program knows ${MIGRATIONS.length} at most`)
+    }
+    for (const { name, up } of MIGRATIONS.slice(version)) {
+      try {
+        await up(tx, types)
+      } catch (cause) {
+        throw new Error(`migration "${name}" failed`, { cause })
+      }
+    }
+    await versions.deleteFrom(VERSION_TABLE).execute()
+    await versions.insertInto(VERSION_TABLE).values({ version: MIGRATIONS.length }).execute()
+  })
+}
+
+function quoted(name: string): string {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(name)) throw new Error(`"${name}" is not a plain name of a schema`)
+  return name
+}
