@@ -1,3 +1,8 @@
+export { Memberships, type MembershipOptions } from './appview/memberships.ts'
+export { RequestRate } from './appview/request-rate.ts'
+export { prepareSearch } from './appview/search.ts'
+export { createAppview, type AppviewOptions } from './appview/server.ts'
+export { ViewerTokens, type ViewerTokenOptions } from './appview/viewer-tokens.ts'
 export { ConfigError, readConfig, type Config } from './config.ts'
 export { openDatabase, type Database, type DatabaseSettings } from './tables/database.ts'
 export type { Tables } from './tables/schema.ts'
