@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import pino from 'pino'
 import type { Did, WriteRate } from 'stratos-core'
 import { newDid, writeRateContract } from 'stratos-core/testing'
