@@ -87,6 +87,7 @@ export {
 } from './record/validate-record.ts'
 export { POST_COLLECTION, assertNoPrivateEmbed, checkReferences, referencesOf } from './record/references.ts'
 export { blobsOf, type RecordBlob } from './record/blobs.ts'
+export { MEDIA_TYPE_HEAD_BYTES, decideMediaType, isShownInPlace } from './record/media-type.ts'
 export { linksOf, type RecordLink } from './record/links.ts'
 export { buildStub, isStub, parseStubSource, type Stub, type StubSource } from './record/stub.ts'
 

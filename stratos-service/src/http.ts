@@ -112,9 +112,9 @@ function pathOf(req: Request): { method: string; path: string } {
 }
 
 const ALLOWED_HEADERS =
-  'authorization, dpop, content-type, atproto-accept-labelers, atproto-proxy, x-request-id'
+  'authorization, dpop, content-type, atproto-accept-labelers, atproto-proxy, range, if-none-match, if-range, x-request-id'
 const EXPOSED_HEADERS =
-  'dpop-nonce, www-authenticate, retry-after, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, x-request-id'
+  'dpop-nonce, www-authenticate, retry-after, ratelimit-limit, ratelimit-policy, ratelimit-remaining, ratelimit-reset, accept-ranges, content-range, etag, x-request-id'
 
 /** Pages that a browser is led through, and that look at its cookie. */
 const PAGES = ['/oauth/authorize', '/oauth/callback']

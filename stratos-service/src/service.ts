@@ -8,6 +8,7 @@ import { buildOutbound } from './composition/outbound.ts'
 import { buildOauthClient, buildOauthRoutes } from './composition/sign-in.ts'
 import { clientAddress } from './client-address.ts'
 import { composeImporting } from './composition/importing.ts'
+import { composeBlobs } from './composition/blobs.ts'
 import { buildEnrollment } from './composition/enrollment.ts'
 import { composeReading } from './composition/reading.ts'
 import { composeStreaming } from './composition/streaming.ts'
@@ -97,7 +98,13 @@ export async function startService(
   const members = new Members(memberships)
   const changing = { actors, policy: recordPolicy, references, lock, members, nowMs }
   const stubSettings = stubSettingsOf(config.stubs, stubs, stubCollections)
-  const writes = composeWrites(config, { ...changing, rate: writeRate, stubs: stubSettings })
+  const blobs = composeBlobs(config, { storage, rate: writeRate, logger, nowMs })
+  const writes = composeWrites(config, {
+    ...changing,
+    rate: writeRate,
+    stubs: stubSettings,
+    blobs: blobs.keeper,
+  })
   const imports = composeImporting({
     ...changing,
     stubs: stubSettings,
@@ -142,6 +149,7 @@ export async function startService(
     writeRate,
     sessions,
     serviceKey,
+    destroyBlobs: (did) => blobs.keeper.destroyBlobs(did),
     externalList,
     logger,
     nowMs,
@@ -189,6 +197,7 @@ export async function startService(
     explain,
     jobs,
     sessions,
+    blobs: blobs.routes,
     handles,
     boundaries: service.boundaries,
   })
@@ -208,7 +217,10 @@ export async function startService(
   const app = createHttpApp({
     didDocument: buildDidDocument({ ...service, signingKeys: published }),
     clientMetadata: oauth.metadata,
-    checkHealth: async () => ({ db: await storage.check(), disk: await disk.check() }),
+    checkHealth: async () => {
+      const [db, diskState, blobstore] = await Promise.all([storage.check(), disk.check(), blobs.check()])
+      return { db, disk: diskState, blobstore }
+    },
     version: VERSION,
     secure: service.secure,
     oauth: buildOauthRoutes(config, {
@@ -236,6 +248,7 @@ export async function startService(
   refuseStalledBodies(server, config.limits.bodyIdleMs)
   if (background) await lifeCycles.resume()
   server.on('upgrade', (req, socket, head) => endpoint.upgrade(req, socket, head))
+  if (background) await blobs.keeper.start()
   await listen(server, config.server)
   if (background) {
     retention?.start()
@@ -255,7 +268,7 @@ export async function startService(
       const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
       clearTimeout(impatience)
-      const working = [stubs, publisher, lifeCycles, retention, externalList]
+      const working = [stubs, publisher, lifeCycles, retention, externalList, blobs.keeper]
       await Promise.all(working.map((part) => part?.stop()))
       valkey?.disconnect()
       await storage.close()

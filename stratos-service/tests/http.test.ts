@@ -16,7 +16,7 @@ describe('the plain pages', () => {
     for (const path of ['/health', '/ready']) {
       expect((await get(path)).body).toEqual({
         status: 'ok',
-        components: { db: 'ok', disk: 'ok' },
+        components: { db: 'ok', disk: 'ok', blobstore: 'ok' },
         version: expect.any(String),
       })
     }

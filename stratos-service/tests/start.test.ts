@@ -71,8 +71,8 @@ describe('the data directory', () => {
     const get = (path: string) => sendRequest('GET', service.url + path)
     const version = expect.any(String)
     const [ready, broken] = [
-      { status: 'ok', components: { db: 'ok', disk: 'ok' }, version },
-      { status: 'failed', components: { db: 'ok', disk: 'failed' }, version },
+      { status: 'ok', components: { db: 'ok', disk: 'ok', blobstore: 'ok' }, version },
+      { status: 'failed', components: { db: 'ok', disk: 'failed', blobstore: 'failed' }, version },
     ]
     expect(await get('/ready')).toMatchObject({ status: 200, body: ready })
     renameSync(service.dataDir, `${service.dataDir}-away`)

@@ -109,7 +109,7 @@ export class ProofClient {
   }
 
   /** Calls a method with a good proof, repeating once when the service asks for a fresh nonce. */
-  async call(method: 'GET' | 'POST', nsid: string, options: CallOptions = {}): Promise<Answer> {
+  async call(method: 'GET' | 'HEAD' | 'POST', nsid: string, options: CallOptions = {}): Promise<Answer> {
     const first = await this.callOnce(method, nsid, options)
     const challenge = first.headers['www-authenticate']
     if (first.status !== 401 || typeof challenge !== 'string' || !challenge.includes('use_dpop_nonce'))
@@ -118,7 +118,7 @@ export class ProofClient {
   }
 
   async callOnce(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'HEAD' | 'POST',
     nsid: string,
     options: CallOptions = {},
     overrides: ProofOverrides = {},

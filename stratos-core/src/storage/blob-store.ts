@@ -9,7 +9,8 @@ export interface StoredBytes {
    * Reads from `start` up to and including `end`, both counted from 0 and within the size; everything without a range.
    * Ending the iteration early lets go of what it holds.
    *
-   * @throws {StratosError} `ServiceUnavailable` if the bytes cannot be reached any more
+   * @throws {StratosError} `BlobNotFound` before the first bytes if they were moved or deleted since they were opened,
+   *   `ServiceUnavailable` if they cannot be reached
    */
   read(range?: ByteRange): AsyncIterable<Uint8Array>
 }
@@ -49,16 +50,15 @@ export interface BlobStore {
   /** Deletes everything of a user: temporary, permanent and in quarantine. */
   destroy(did: Did): Promise<void>
   /**
-   * Temporary bytes that were begun before `beforeMs`, unfinished ones included, for somebody who knows which of them
-   * are still wanted.
+   * Temporary bytes last written before `beforeMs`, unfinished ones included, for somebody who knows which of them are
+   * still wanted. Those of a user whose name the place does not spell out are left out.
    */
   listTemporary(beforeMs: number): AsyncIterable<TemporaryBytes>
   check(): Promise<'ok' | 'failed'>
 }
 
 export interface TemporaryBytes {
-  /** null where the name of the place does not say whose they are. */
-  readonly did: Did | null
+  readonly did: Did
   readonly key: string
   delete(): Promise<void>
 }

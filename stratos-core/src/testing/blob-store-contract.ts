@@ -100,6 +100,14 @@ export function blobStoreContract(open: () => BlobStore): void {
       expect((await open().open(did, cid))?.size).toBe(8)
     })
 
+    it('that were moved since they were opened are missing, and nothing worse', async () => {
+      const did = newDid()
+      const key = await open().putTemporary(did, chunksOf(Buffer.from('moving')))
+      const found = await open().openTemporary(did, key)
+      await open().makePermanent(did, key, 'bafkmoved')
+      await expect(collect(found!.read())).rejects.toMatchObject({ code: 'BlobNotFound' })
+    })
+
     it('of two users are two blobs', async () => {
       const [alice, bob] = [newDid(), newDid()]
       const cid = await stored(alice, Buffer.from('equal'))

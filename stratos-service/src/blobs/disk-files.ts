@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access, mkdir, open, opendir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { StratosError, type ByteRange, type StoredBytes } from 'stratos-core'
@@ -93,7 +93,8 @@ export class DiskFiles implements ByteFiles {
 
   async check(): Promise<'ok' | 'failed'> {
     try {
-      await mkdir(this.#root, { recursive: true, mode: 0o700 })
+      // Not the folders above: where the data directory is gone, another one in its place would hide that.
+      if (!existsSync(this.#root)) await mkdir(this.#root, { mode: 0o700 })
       await access(this.#root, constants.R_OK | constants.W_OK)
       return 'ok'
     } catch {
@@ -102,7 +103,8 @@ export class DiskFiles implements ByteFiles {
   }
 
   async *#read(file: string, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
-    const handle = await this.#try(() => open(file, 'r'))
+    const handle = await this.#ifPresent(() => open(file, 'r'))
+    if (handle === null) throw new StratosError('BlobNotFound', 'the blob is not there any more')
     try {
       for (let position = start; position <= end;) {
         const length = Math.min(READ_BYTES, end - position + 1)

@@ -63,7 +63,7 @@ export class StoredBlobs implements BlobStore {
     await this.#files.discardUnfinished(temporary, beforeMs)
     for await (const { path, modifiedAtMs } of this.#files.list(temporary)) {
       const parsed = parsePath(temporary, path)
-      if (parsed === null || modifiedAtMs >= beforeMs) continue
+      if (parsed?.did == null || modifiedAtMs >= beforeMs) continue
       yield { did: parsed.did, key: parsed.name, delete: () => this.#files.remove(path) }
     }
   }

@@ -25,6 +25,7 @@ export interface EnrollmentParts {
   readonly writeRate: WriteRateLimiter
   readonly sessions: Pick<SessionKeys, 'deleteAll'>
   readonly serviceKey: Keypair
+  readonly destroyBlobs: (did: Did) => Promise<void>
   readonly externalList: ExternalList | null
   readonly logger: Logger
   readonly nowMs: () => number
@@ -67,8 +68,7 @@ export function buildEnrollment(
       jobs: storage.lifeCycles,
       rate: parts.writeRate,
       lock: storage.sharedLock,
-      // There are no blobs yet: whatever keeps them has to be emptied here.
-      destroyBlobs: async () => undefined,
+      destroyBlobs: parts.destroyBlobs,
       scrub: () => storage.scrub(),
       pdsIdle: async (did) => {
         await Promise.all([stubs.idle(did), publisher.idle(did)])

@@ -3,6 +3,7 @@ import type { Actors, Nsid, RecordPolicy, WriteRateLimiter } from 'stratos-core'
 import type { Config } from '../config/config.ts'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
 import { MemoryWriteRateLimiter } from '../limits/write-rate-limiter.ts'
+import type { BlobKeeper } from '../operations/blob-keeper.ts'
 import type { Members } from '../operations/members.ts'
 import { PrepareWrites } from '../operations/prepare-writes.ts'
 import { AT_ONCE, inBatches } from '../operations/stub-timing.ts'
@@ -20,12 +21,13 @@ export function composeWrites(
     readonly members: Members
     /** On what everybody may write. */
     readonly rate: WriteRateLimiter
+    readonly blobs: Pick<BlobKeeper, 'mark' | 'wake'>
     readonly policy: RecordPolicy
     readonly stubs: StubSettings | null
     readonly nowMs: () => number
   },
 ): WriteRecords {
-  const { actors, references, lock, members, rate, policy, stubs, nowMs } = parts
+  const { actors, references, lock, members, rate, policy, stubs, blobs, nowMs } = parts
   return new WriteRecords({
     actors,
     prepare: new PrepareWrites({ references, policy, nowMs, clockId: randomInt(1024) }),
@@ -37,6 +39,7 @@ export function composeWrites(
     lock,
     members,
     stubs,
+    blobs,
     nowMs,
   })
 }

@@ -1,5 +1,6 @@
 import { parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
 import { importSecp256k1Keypair } from 'stratos-core/repo'
+import { readBlobs } from './blobs.ts'
 import { ConfigError, type Env } from './env.ts'
 import type { MasterKeys } from './vault.ts'
 import { readPostgres, type PostgresSettings } from './postgres.ts'
@@ -75,6 +76,7 @@ export function buildConfig(env: Env) {
   if (env.STRATOS_SYNC_TOKEN !== '' && env.STRATOS_SYNC_TOKEN.length < MIN_SECRET_LENGTH) {
     problems.push(`STRATOS_SYNC_TOKEN must have at least ${MIN_SECRET_LENGTH} characters`)
   }
+  const blobs = readBlobs(env, problems)
   if (problems.length > 0) throw new ConfigError(problems)
 
   return {
@@ -97,6 +99,7 @@ export function buildConfig(env: Env) {
     minFreeBytes: env.STRATOS_MIN_FREE_DISK_MIB * 1024 * 1024,
     signingKey: env.STRATOS_SIGNING_KEY_HEX,
     valkeyUrl: env.STRATOS_VALKEY_URL === '' ? null : env.STRATOS_VALKEY_URL,
+    blobs,
     enrollment: {
       mode: env.STRATOS_ENROLLMENT_MODE,
       allowedDids,

@@ -1,5 +1,6 @@
 import { optional, required, type Option } from './option.ts'
 import { SSL_MODES } from './postgres.ts'
+import { BLOB_VARIABLES } from './blob-variables.ts'
 import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url, valkeyUrl } from './readers.ts'
 import { STREAM_ENV } from './stream-env.ts'
 
@@ -120,6 +121,7 @@ export const ENV_TABLE = {
     'Keys',
     'Private secp256k1 key of the service, 64 hexadecimal digits; unset generates and keeps one',
   ),
+  ...BLOB_VARIABLES,
 
   STRATOS_ENROLLMENT_MODE: optional(
     oneOf('open', 'allowlist'),

@@ -1,5 +1,6 @@
 import type { LexMap } from '@atproto/lex-data'
 import {
+  blobsOf,
   checkReferences,
   encodeRecord,
   nextTid,
@@ -9,6 +10,7 @@ import {
   type AtUri,
   type Boundary,
   type Nsid,
+  type RecordBlob,
   type RecordBlock,
   type RecordPolicy,
   type Rkey,
@@ -29,6 +31,7 @@ export type PreparedWrite = {
       readonly record: LexMap
       readonly block: RecordBlock
       readonly boundaries: readonly Boundary[]
+      readonly blobs: readonly RecordBlob[]
       readonly validationStatus: 'valid' | 'unknown' | undefined
     }
   | { readonly action: 'delete' }
@@ -102,6 +105,7 @@ export class PrepareWrites {
       swap: action === 'put' ? write.swap : undefined,
       block: await encodeRecord(record),
       boundaries: valid.boundaries,
+      blobs: blobsOf(record),
       validationStatus: valid.validationStatus,
     }
   }

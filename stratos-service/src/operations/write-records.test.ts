@@ -33,6 +33,7 @@ function setUp({ storage }: Database) {
     lock: new KeyedLock(),
     members: new Members({ find: async () => ({ boundaries: new Set([`${SERVICE}/a`]) }) }),
     stubs: null,
+    blobs: { mark: async () => undefined, wake: () => undefined },
     nowMs: Date.now,
   })
   const viewer = (did: Did): UserViewer => ({
@@ -67,6 +68,10 @@ describeEachDatabase('Writing records', (database) => {
     await initRepo(actors, did, { nowMs: Date.now(), afterSeq: 0 })
     const target = formatAtUri({ did: newDid(), collection: NOTE, rkey: parseRkey('a') })
     const [one, two] = await Promise.all(['one', 'two'].map((text) => cidForRawBytes(Buffer.from(text))))
+    for (const cid of [one, two].map(String)) {
+      const upload = { cid, mimeType: 'image/png', size: 3, temporaryKey: cid, keepUntilMs: 0 }
+      await actors.transact(did, ({ blobs }) => blobs.keep(upload))
+    }
     const blob = (ref: typeof one): LexMap => ({ $type: 'blob', ref: ref!, mimeType: 'image/png', size: 3 })
     const indexed = () =>
       actors.read(did, async ({ records }) => ({

@@ -13,11 +13,13 @@ import {
 } from 'stratos-core'
 import { buildCommit, RepoTree, type BuiltCommit } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
+import type { BlobKeeper } from './blob-keeper.ts'
 import { changesOf, opsOf, recordChangesOf, resultOf, type Change } from './changes.ts'
 import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { Members } from './members.ts'
 import type { PreparedWrite, PrepareWrites } from './prepare-writes.ts'
 import { RecentRepos, type KnownRepo } from './recent-repos.ts'
+import { claimBlobs, findAffectedBlobs, mayTouchBlobs, NO_BLOBS, type ClaimedBlobs } from './record-blobs.ts'
 import { stubWish } from './stub-job.ts'
 import type { StubTiming } from './stub-timing.ts'
 import type { WriteBudget } from './write-budget.ts'
@@ -45,6 +47,14 @@ interface Order {
   readonly keypair: Keypair
 }
 
+/** What a commit changes, in all tables. */
+interface Result {
+  readonly commit: BuiltCommit
+  readonly changes: readonly Change[]
+  readonly blobs: ClaimedBlobs
+  readonly nowMs: number
+}
+
 interface Outcome {
   readonly result: Omit<WriteResult, 'allowance'>
   /** The repo as the commit leaves it; null if nothing changed, and so there is no commit. */
@@ -58,6 +68,7 @@ export class WriteRecords {
   readonly #budget: WriteBudget
   readonly #lock: KeyedLock
   readonly #stubs: StubSettings | null
+  readonly #blobs: Pick<BlobKeeper, 'mark' | 'wake'>
   readonly #nowMs: () => number
   readonly #members: Members
   readonly #recent = new RecentRepos()
@@ -70,6 +81,8 @@ export class WriteRecords {
     members: Members
     /** null keeps no public stubs. */
     stubs: StubSettings | null
+    /** Sees to the bytes of blobs that records begin or cease to refer to. */
+    blobs: Pick<BlobKeeper, 'mark' | 'wake'>
     nowMs: () => number
   }) {
     this.#actors = options.actors
@@ -78,6 +91,7 @@ export class WriteRecords {
     this.#lock = options.lock
     this.#members = options.members
     this.#stubs = options.stubs
+    this.#blobs = options.blobs
     this.#nowMs = options.nowMs
   }
 
@@ -88,7 +102,7 @@ export class WriteRecords {
    *
    * @param writes up to 200, of different records
    * @throws {StratosError} `AuthenticationRequired` for somebody else's repo, `RateLimitExceeded`, a validation error,
-   *   `RecordAlreadyExists`, `InvalidSwap`, `ServiceUnavailable` when too many writers wait
+   *   `BlobNotFound`, `RecordAlreadyExists`, `InvalidSwap`, `ServiceUnavailable` when too many writers wait
    */
   async write(
     author: UserViewer,
@@ -119,10 +133,12 @@ export class WriteRecords {
     const prepared = await this.#prepare.prepare(author, writes, options)
     const keypair = await this.#actors.signingKey(repo)
     const order = { did: repo, writes: prepared, swapCommit: options.swapCommit, keypair }
-    return this.#lock.run(repo, async () => {
+    const result = await this.#lock.run(repo, async () => {
       await this.#members.assertHolds(repo, boundariesOf(prepared))
       return this.#carryOut(order)
     })
+    if (result.commit !== undefined && mayTouchBlobs(prepared)) this.#blobs.wake(repo)
+    return result
   }
 
   /**
@@ -132,6 +148,7 @@ export class WriteRecords {
   async #carryOut(order: Order): Promise<Outcome['result']> {
     const { did } = order
     await this.#stubs?.backlog.mark(did)
+    if (mayTouchBlobs(order.writes)) await this.#blobs.mark(did)
     const known = this.#recent.find(did)
     if (known !== undefined) {
       const outcome = await this.#transact(order, known).catch(unlessBusy)
@@ -162,6 +179,9 @@ export class WriteRecords {
     const results = writes.map((write) => resultOf(did, write))
     if (changes.length === 0) return { result: { results }, repo: null }
 
+    const changed = changes.map(({ write }) => write)
+    const affected = mayTouchBlobs(changed) ? await findAffectedBlobs(stores.blobs, changed) : NO_BLOBS
+    const blobs = claimBlobs(changed, affected)
     const nowMs = this.#nowMs()
     const commit = await buildCommit({
       did,
@@ -172,7 +192,7 @@ export class WriteRecords {
       tree,
       keypair: order.keypair,
     })
-    await this.#store(stores, did, head, commit, changes, nowMs)
+    await this.#store(stores, did, head, { commit, changes, blobs, nowMs })
     const { cid, rev, data } = commit
     return {
       result: { commit: { cid: cid.toString(), rev }, results },
@@ -184,9 +204,7 @@ export class WriteRecords {
     stores: ActorStores,
     did: Did,
     head: RepoHead,
-    commit: BuiltCommit,
-    changes: readonly Change[],
-    nowMs: number,
+    { commit, changes, blobs, nowMs }: Result,
   ): Promise<void> {
     const replaced = changes.filter(({ repoWrite }) => repoWrite.action !== 'create')
     const former = await stores.records.findBoundaries(replaced.map(({ write }) => write))
@@ -199,6 +217,7 @@ export class WriteRecords {
         removed: commit.removedCids,
         removedRecords: commit.removedRecordCids,
       }),
+      stores.blobs.settle({ ...blobs, nowMs }),
       this.#queueStubs(stores, did, changes, nowMs),
       stores.events.append(
         encodeCommitEvent({ rev: commit.rev, commit: commit.cid, ops }),

@@ -2,6 +2,8 @@ import type { Did, EnrollmentStore } from 'stratos-core'
 
 interface Membership {
   readonly boundaries: ReadonlySet<string>
+  /** Rises with every change of the enrollment. */
+  readonly epoch: number
 }
 
 /** How long another instance's change may go unnoticed. */
@@ -49,6 +51,8 @@ export class CachedMemberships {
 
   async #load(did: Did): Promise<Membership | null> {
     const enrollment = await this.#enrollments.find(did)
-    return enrollment?.active === true ? { boundaries: new Set(enrollment.boundaries) } : null
+    return enrollment?.active === true
+      ? { boundaries: new Set(enrollment.boundaries), epoch: enrollment.epoch }
+      : null
   }
 }

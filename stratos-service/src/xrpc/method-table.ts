@@ -21,6 +21,8 @@ import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
 import { withQuietInput } from './quiet-schema.ts'
 import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
+import { sendBlob, type BlobAnswer } from './send-blob.ts'
+import { assertPlainBody, discardBody, uploadBodyOf, type UploadBody } from './upload-body.ts'
 
 type Method = l.Procedure | l.Query
 
@@ -100,23 +102,11 @@ export class MethodTable {
     limits: RouteLimits = {},
   ): void {
     const schema: l.Procedure | l.Query = l.getMain(method)
-    const nsid = parseNsid(schema.nsid)
-    const kind = schema.type === 'query' ? 'query' : 'procedure'
-    this.#routes.push({ method: nsid, guard: guard.name })
-    this.#refuseOtherVerbs(nsid, kind === 'query' ? ['GET', 'HEAD'] : ['POST'])
     const maxJsonBytes = limits.maxJsonBytes ?? MAX_JSON_BYTES
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
-    const readBody = takesJson ? jsonBody(maxJsonBytes) : null
     const config: LexMethodConfig<M, { credentials: V }> = {
       opts: { jsonLimit: maxJsonBytes, blobLimit: limits.maxStreamBytes ?? maxJsonBytes },
-      auth: ({ req, res, params }) =>
-        this.#translate(req, res, async () => {
-          const request = toAuthRequest(req, res, this.#addressOf(req))
-          const credentials = await guard.resolve({ auth: this.#auth, request, nsid, kind, params })
-          // Only now: nobody unknown makes us read a body. The server finds it read, and leaves it so.
-          await readBody?.(req, res)
-          return { credentials }
-        }),
+      auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () => {
           const answer = await handler({
@@ -134,6 +124,87 @@ export class MethodTable {
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
     this.server.add(withQuietInput(method), config as never)
+  }
+
+  /** Adds a method whose answer is a blob instead of JSON. */
+  addBlob<M extends l.Query, V extends Viewer>(
+    method: l.Main<M>,
+    guard: Guard<V>,
+    handler: (call: Pick<Call<V, LexMethodParams<M>, undefined>, 'viewer' | 'params'>) => Promise<BlobAnswer>,
+  ): void {
+    const config: LexMethodConfig<M, { credentials: V }> = {
+      auth: this.#guarded(method, guard, null),
+      handler: ({ req, res, params, auth }) =>
+        this.#translate(req, res, async () => {
+          const answer = await handler({ viewer: auth.credentials, params })
+          await sendBlob(req, res, answer).catch((err: unknown) => this.#cutOff(req, res, err))
+          // The answer is sent; there is nothing left for the server to add.
+          return undefined as never
+        }),
+    }
+    this.server.add(method, config as never)
+  }
+
+  /** Adds a method that reads its body as it comes, whatever that is. */
+  addUpload<M extends l.Procedure, V extends Viewer>(
+    method: l.Main<M>,
+    guard: Guard<V>,
+    handler: (
+      call: Pick<Call<V, LexMethodParams<M>, undefined>, 'viewer' | 'setHeader'> & {
+        readonly body: UploadBody
+      },
+    ) => Promise<Answer<M>>,
+  ): void {
+    const config: LexMethodConfig<M, { credentials: V }> = {
+      auth: this.#guarded(method, guard, async (req) => assertPlainBody(req)),
+      handler: ({ req, res, auth }) =>
+        this.#translate(req, res, async () => {
+          const setHeader = (name: string, value: string) => res.setHeader(name, value)
+          try {
+            send(res, await handler({ viewer: auth.credentials, setHeader, body: uploadBodyOf(req) }))
+            return undefined as never
+          } catch (err) {
+            discardBody(req)
+            throw err
+          }
+        }),
+    }
+    this.server.add(method, config as never)
+  }
+
+  /**
+   * Names the guard in the list of routes, and lets it decide about each call.
+   *
+   * @param afterwards done for those who were let in: nobody unknown makes us read a body. The server finds it read, and
+   *   leaves it so.
+   */
+  #guarded<M extends Method, V extends Viewer>(
+    method: l.Main<M>,
+    guard: Guard<V>,
+    afterwards: ((req: Request, res: Response) => Promise<unknown>) | null,
+  ) {
+    const schema: l.Procedure | l.Query = l.getMain(method)
+    const nsid = parseNsid(schema.nsid)
+    const kind = schema.type === 'query' ? 'query' : 'procedure'
+    this.#routes.push({ method: nsid, guard: guard.name })
+    this.#refuseOtherVerbs(nsid, kind === 'query' ? ['GET', 'HEAD'] : ['POST'])
+    return ({ req, res, params }: { req: Request; res: Response; params: LexMethodParams<M> }) =>
+      this.#translate(req, res, async () => {
+        const request = toAuthRequest(req, res, this.#addressOf(req))
+        const credentials = await guard.resolve({ auth: this.#auth, request, nsid, kind, params })
+        await afterwards?.(req, res)
+        return { credentials }
+      })
+  }
+
+  /** Of an answer under way nothing can be taken back: the connection ends, and the reader sees that it is incomplete. */
+  #cutOff(req: Request, res: Response, err: unknown): void {
+    if (!res.headersSent) throw err
+    const readerLeft = err instanceof Error && 'code' in err && err.code === 'ERR_STREAM_PREMATURE_CLOSE'
+    if (!readerLeft) {
+      this.#logger.error({ err, requestId: res.getHeader('x-request-id'), path: req.path }, 'answer cut off')
+    }
+    res.destroy()
   }
 
   /** GET and POST in each other's place are told so by the XRPC server; it knows no other verb. */

@@ -15,7 +15,7 @@ function listRoutes() {
     addressOf: () => 'unknown',
     logger: createLogger('silent'),
   })
-  addRoutes(table, {} as RouteParts)
+  addRoutes(table, { blobs: {} } as RouteParts)
   return table.routes
 }
 

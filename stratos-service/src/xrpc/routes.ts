@@ -11,6 +11,8 @@ import {
 } from '../auth/guards.ts'
 import type { SessionKeys } from '../auth/session-key.ts'
 import type { Administration } from '../operations/administration.ts'
+import type { BlobTakedowns } from '../operations/blob-takedowns.ts'
+import type { BlobUrls } from '../operations/blob-urls.ts'
 import type { DescribeRepo } from '../operations/describe-repo.ts'
 import type { Enrollments } from '../operations/enrollments.ts'
 import type { ExplainAccess } from '../operations/explain-access.ts'
@@ -23,18 +25,24 @@ import type { ReadRecords } from '../operations/read-records.ts'
 import type { RepoHeads } from '../operations/repo-heads.ts'
 import type { StreamFeeds } from '../operations/stream-feeds.ts'
 import type { Takedowns } from '../operations/takedowns.ts'
+import type { ReadBlobs } from '../operations/read-blobs.ts'
+import type { UploadBlobs } from '../operations/upload-blobs.ts'
 import type { WriteRecords } from '../operations/write-records.ts'
 import { APPLY_WRITES, applyWrites } from './com/atproto/repo/applyWrites.ts'
 import { createRecord } from './com/atproto/repo/createRecord.ts'
 import { deleteRecord } from './com/atproto/repo/deleteRecord.ts'
 import { describeRepo } from './com/atproto/repo/describeRepo.ts'
 import { getRecord } from './com/atproto/repo/getRecord.ts'
+import { listMissingBlobs } from './com/atproto/repo/listMissingBlobs.ts'
 import { listRecords } from './com/atproto/repo/listRecords.ts'
 import { putRecord } from './com/atproto/repo/putRecord.ts'
 import { getLatestCommit } from './com/atproto/sync/getLatestCommit.ts'
 import { getRecordProof } from './com/atproto/sync/getRecord.ts'
 import { getRepoStatus } from './com/atproto/sync/getRepoStatus.ts'
 import { listRepos } from './com/atproto/sync/listRepos.ts'
+import { uploadBlob } from './com/atproto/repo/uploadBlob.ts'
+import { getBlob } from './com/atproto/sync/getBlob.ts'
+import { listBlobs } from './com/atproto/sync/listBlobs.ts'
 import type { MethodTable } from './method-table.ts'
 import type { HandleLookup } from './own-repo.ts'
 import { addBoundary } from './zone/stratos/admin/addBoundary.ts'
@@ -47,9 +55,11 @@ import { listJobs } from './zone/stratos/admin/listJobs.ts'
 import { removeBoundary } from './zone/stratos/admin/removeBoundary.ts'
 import { retryJob } from './zone/stratos/admin/retryJob.ts'
 import { restoreRecord } from './zone/stratos/admin/restoreRecord.ts'
+import { restoreBlob } from './zone/stratos/admin/restoreBlob.ts'
 import { setBoundaries } from './zone/stratos/admin/setBoundaries.ts'
 import { takedownRecord } from './zone/stratos/admin/takedownRecord.ts'
 import { stats } from './zone/stratos/admin/stats.ts'
+import { takedownBlob } from './zone/stratos/admin/takedownBlob.ts'
 import { status } from './zone/stratos/enrollment/status.ts'
 import { unenroll as unenrollAs } from './zone/stratos/admin/unenroll.ts'
 import { unenroll } from './zone/stratos/enrollment/unenroll.ts'
@@ -65,6 +75,16 @@ import { listDomains } from './zone/stratos/server/listDomains.ts'
 import { getRepo } from './zone/stratos/sync/getRepo.ts'
 import { subscribeRecords } from './zone/stratos/sync/subscribeRecords.ts'
 import { subscribeRepos } from './zone/stratos/sync/subscribeRepos.ts'
+import { getSignedBlob } from './zone/stratos/sync/getSignedBlob.ts'
+import { signBlobs } from './zone/stratos/sync/signBlobs.ts'
+
+export interface BlobParts {
+  readonly uploads: UploadBlobs
+  readonly reads: ReadBlobs
+  readonly urls: BlobUrls
+  readonly takedowns: BlobTakedowns
+  readonly publicUrl: string
+}
 
 export interface RouteParts {
   readonly feeds: StreamFeeds
@@ -82,6 +102,7 @@ export interface RouteParts {
   readonly explain: ExplainAccess
   readonly jobs: PdsJobs
   readonly sessions: SessionKeys
+  readonly blobs: BlobParts
   readonly handles: HandleLookup
   readonly boundaries: ReadonlySet<string>
 }
@@ -106,6 +127,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
     handles,
     boundaries,
   } = parts
+  const { blobs } = parts
   const create = createRecord(writes, handles)
   const put = putRecord(writes, handles)
   const remove = deleteRecord(writes, handles)
@@ -141,6 +163,18 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(com.atproto.sync.getRepoStatus, ownerOrService('did'), getRepoStatus(parts.heads))
   table.add(com.atproto.sync.listRepos, service, listRepos(parts.heads))
   table.add(zone.stratos.sync.getRepo, ownerOrService('did'), getRepo(parts.exports))
+  table.addUpload(com.atproto.repo.uploadBlob, enrolledUser, uploadBlob(blobs.uploads))
+  table.addUpload(zone.stratos.repo.uploadBlob, enrolledUser, uploadBlob(blobs.uploads))
+  table.add(com.atproto.repo.listMissingBlobs, enrolledUser, listMissingBlobs(blobs.reads))
+  table.add(zone.stratos.repo.listMissingBlobs, enrolledUser, listMissingBlobs(blobs.reads))
+  table.addBlob(com.atproto.sync.getBlob, anyViewer, getBlob(blobs.reads))
+  table.add(com.atproto.sync.listBlobs, anyViewer, listBlobs(blobs.reads))
+  table.add(zone.stratos.sync.signBlobs, enrolledUser, signBlobs(blobs.urls, blobs.publicUrl))
+  table.addBlob(
+    zone.stratos.sync.getSignedBlob,
+    open('the token says for whom it was signed, and they are checked again'),
+    getSignedBlob(blobs.urls),
+  )
 
   table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))
   table.add(zone.stratos.enrollment.unenroll, enrolledUser, unenroll(enrollments))
@@ -166,6 +200,8 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.admin.listJobs, admin, listJobs(jobs))
   table.add(zone.stratos.admin.retryJob, admin, retryJob(jobs))
   table.add(zone.stratos.admin.explainAccess, admin, explainAccess(explain))
+  table.add(zone.stratos.admin.takedownBlob, admin, takedownBlob(blobs.takedowns))
+  table.add(zone.stratos.admin.restoreBlob, admin, restoreBlob(blobs.takedowns))
   table.add(zone.stratos.admin.stats, admin, stats(jobs))
   table.add(zone.stratos.admin.auditLog, admin, auditLog(administration))
 }
