@@ -5,6 +5,9 @@ import { existsSync } from 'node:fs'
 const NEEDED = [
   { what: 'browser tests', program: '/usr/bin/chromium', debianPackage: 'chromium' },
   { what: 'tests with Valkey', program: '/usr/bin/redis-server', debianPackage: 'redis-server' },
+  { what: 'tests with S3', program: '/usr/bin/radosgw', debianPackage: 'radosgw' },
+  { what: 'tests with S3', program: '/usr/bin/ceph-mon', debianPackage: 'ceph-mon' },
+  { what: 'tests with S3', program: '/usr/bin/ceph-osd', debianPackage: 'ceph-osd' },
 ]
 
 /**

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { parseDid } from 'stratos-core'
 import { blobStoreContract } from 'stratos-core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DISK_LAYOUT } from './blob-paths.ts'
+import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { hasS3Server, startS3Server, type S3Server } from 'test-network/s3'
+import { DISK_LAYOUT, S3_LAYOUT } from './blob-paths.ts'
 import { DiskFiles } from './disk-files.ts'
+import { S3Files } from './s3-files.ts'
 import { StoredBlobs } from './stored-blobs.ts'
 
 describe('BlobStore on disk', () => {
@@ -30,5 +33,79 @@ describe('BlobStore on disk', () => {
     expect(statSync(join(root, did, 'bafkhello')).size).toBe(5)
     await store.quarantine(did, 'bafkhello')
     expect(statSync(join(root, 'quarantine', did, 'bafkhello')).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe.skipIf(!hasS3Server())('BlobStore on S3', () => {
+  let server: S3Server
+  let client: S3Client
+  let store: StoredBlobs
+  const BUCKET = 'blobs'
+  const settings = (more: object = {}) => ({
+    bucket: BUCKET,
+    region: server.region,
+    endpoint: server.endpoint,
+    credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    pathStyle: true,
+    checksums: 'WHEN_REQUIRED' as const,
+    timeoutMs: 20_000,
+    ...more,
+  })
+  const openStore = (more: object = {}) =>
+    new StoredBlobs(new S3Files(settings(more), () => undefined), S3_LAYOUT)
+  const hello = async function* () {
+    yield Buffer.from('hello')
+  }
+  const did = parseDid('did:web:localhost%3A3100')
+
+  beforeAll(async () => {
+    server = await startS3Server()
+    const { region, endpoint, credentials } = settings()
+    client = new S3Client({ region, endpoint, credentials, forcePathStyle: true })
+    await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
+    store = openStore()
+  })
+  afterAll(async () => {
+    client?.destroy()
+    await server?.close()
+  })
+
+  blobStoreContract(() => store)
+
+  it('keeps blobs under stratos/blocks, stratos/tmp and stratos/quarantine', async () => {
+    const keysOf = async () => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: BUCKET }))
+      return Contents.flatMap(({ Key }) => (Key?.includes(did) === true ? [Key] : []))
+    }
+    const key = await store.putTemporary(did, hello())
+    expect(await keysOf()).toEqual([`stratos/tmp/${did}/${key}`])
+    await store.makePermanent(did, key, 'bafkhello')
+    expect(await keysOf()).toEqual([`stratos/blocks/${did}/bafkhello`])
+    await store.quarantine(did, 'bafkhello')
+    expect(await keysOf()).toEqual([`stratos/quarantine/${did}/bafkhello`])
+  })
+
+  it('says that it is away when nobody answers, and goes on afterwards', async () => {
+    const impatient = openStore({ timeoutMs: 1_000 })
+    server.pause()
+    try {
+      const away = { code: 'ServiceUnavailable' }
+      await expect(impatient.open(did, 'bafkhello')).rejects.toMatchObject(away)
+      await expect(impatient.putTemporary(did, hello())).rejects.toMatchObject(away)
+      await expect(impatient.delete(did, 'bafkhello')).rejects.toMatchObject(away)
+      expect(await impatient.check()).toBe('failed')
+    } finally {
+      server.resume()
+    }
+    await store.restore(did, 'bafkhello')
+    expect((await store.open(did, 'bafkhello'))?.size).toBe(5)
+  })
+
+  it('says the same of a bucket that is not there and of a secret that is wrong', async () => {
+    const wrong = { accessKeyId: server.accessKey, secretAccessKey: 'wrong' }
+    for (const other of [openStore({ bucket: 'none' }), openStore({ credentials: wrong })]) {
+      await expect(other.putTemporary(did, hello())).rejects.toMatchObject({ code: 'ServiceUnavailable' })
+      expect(await other.check()).toBe('failed')
+    }
   })
 })
