@@ -83,11 +83,6 @@ export const ENV_TABLE = {
     '',
     'PDS or relay whose firehose tells of enrollments; unset, services alone do',
   ),
-  BACKFILL_ENROLLED_ONLY: option(
-    boolean,
-    false,
-    'Look at known accounts only, not at all repos of the provider',
-  ),
   BSKY_DID_PLC_URL: option(origin, 'https://plc.directory', 'PLC directory'),
   STRATOS_ALLOW_PRIVATE_ADDRESSES: option(
     boolean,
@@ -96,18 +91,7 @@ export const ENV_TABLE = {
   ),
   STRATOS_INDEXER_BATCH_EVENTS: option(integer(1, 10_000), 500, 'Events that one transaction takes at most'),
   WORKER_MAX_QUEUE_SIZE: option(integer(1, 100_000), 2_000, 'Events that wait before a stream is told to'),
-  BACKGROUND_QUEUE_CONCURRENCY: option(integer(1, 100), 10, 'Handles and repos that are looked at together'),
-  ACTOR_SYNC_MAX_CONNECTIONS: option(
-    integer(1, 100_000),
-    20,
-    'Streams of single repos that are open together',
-  ),
-  ACTOR_SYNC_CONNECT_DELAY_MS: option(integer(0, 60_000), 200, 'Pause between opening two of them'),
-  ACTOR_SYNC_IDLE_EVICTION_MS: option(
-    integer(1, 86_400_000),
-    60_000,
-    'Silence after which one makes room for others',
-  ),
+  BACKGROUND_QUEUE_CONCURRENCY: option(integer(1, 100), 10, 'Handles that are looked up together'),
   ACTOR_SYNC_RECONNECT_BASE_DELAY_MS: option(
     integer(1, 600_000),
     1_000,
@@ -120,6 +104,10 @@ export const ENV_TABLE = {
 
 /** Settings of earlier indexers for which there is nothing left to set. */
 const WITHOUT_EFFECT = [
+  'BACKFILL_ENROLLED_ONLY',
+  'ACTOR_SYNC_MAX_CONNECTIONS',
+  'ACTOR_SYNC_CONNECT_DELAY_MS',
+  'ACTOR_SYNC_IDLE_EVICTION_MS',
   'WORKER_CONCURRENCY',
   'CURSOR_FLUSH_INTERVAL_MS',
   'ACTOR_SYNC_CONCURRENCY',
@@ -140,17 +128,11 @@ export interface Config {
   readonly health: { readonly host: string; readonly port: number }
   /** null without. */
   readonly repoProvider: string | null
-  readonly backfillEnrolledOnly: boolean
   readonly plcUrl: string
   readonly allowPrivateAddresses: boolean
   readonly batchEvents: number
   readonly maxQueued: number
   readonly atOnce: number
-  readonly actorStreams: {
-    readonly maxConnections: number
-    readonly connectDelayMs: number
-    readonly idleMs: number
-  }
   readonly reconnect: ReconnectDelays
   readonly logLevel: string
   /** Sentences for the log. */
@@ -227,17 +209,11 @@ function buildConfig(env: Env, warnings: readonly string[]): Config {
     },
     health: { host: env.STRATOS_INDEXER_HOST, port: env.HEALTH_PORT },
     repoProvider: env.BSKY_REPO_PROVIDER === '' ? null : env.BSKY_REPO_PROVIDER,
-    backfillEnrolledOnly: env.BACKFILL_ENROLLED_ONLY,
     plcUrl: env.BSKY_DID_PLC_URL,
     allowPrivateAddresses: env.STRATOS_ALLOW_PRIVATE_ADDRESSES,
     batchEvents: env.STRATOS_INDEXER_BATCH_EVENTS,
     maxQueued: env.WORKER_MAX_QUEUE_SIZE,
     atOnce: env.BACKGROUND_QUEUE_CONCURRENCY,
-    actorStreams: {
-      maxConnections: env.ACTOR_SYNC_MAX_CONNECTIONS,
-      connectDelayMs: env.ACTOR_SYNC_CONNECT_DELAY_MS,
-      idleMs: env.ACTOR_SYNC_IDLE_EVICTION_MS,
-    },
     reconnect: {
       baseMs: env.ACTOR_SYNC_RECONNECT_BASE_DELAY_MS,
       maxMs: env.ACTOR_SYNC_RECONNECT_MAX_DELAY_MS,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CAST, type Account } from './accounts.ts'
 import { enroll, refreshAccount, setBoundaries, type EnrollmentSite } from './enrollment.ts'
 import { reserveFreePorts } from './free-port.ts'
+import { IndexerProcess } from './indexer-process.ts'
 import { openPlace, type NetworkPlace, type PlaceOptions } from './network-place.ts'
 import { startPlcAndPds, type PlcAndPds } from './plc-and-pds.ts'
 import { startPostgres } from './postgres.ts'
@@ -20,6 +21,8 @@ export interface NetworkOptions extends PlaceOptions {
   readonly webapp?: boolean
   /** Enrolls alice, bob and carol and gives them their boundaries; default false. */
   readonly enrolled?: boolean
+  /** Starts an indexer that follows the service, over SQLite or a Postgres database of that address; default: none. */
+  readonly indexer?: boolean | { readonly postgresUrl: string }
   /** Settings of the service on top of the network's own. */
   readonly serviceEnv?: Readonly<Record<string, string>>
   /** Receives progress, and what the service logs from `minLogLevel` on. */
@@ -47,6 +50,8 @@ export interface Network extends Omit<PlcAndPds, 'ended'> {
   readonly accounts: readonly Account[]
   /** `pid` is null while the service is stopped. */
   readonly service: { readonly pid: number | null }
+  /** null if none was asked for. */
+  readonly indexer: IndexerProcess | null
   /** Resolves with a message when a process ends that nobody told to. */
   readonly crashed: Promise<string>
   /** Enrolls an account through the service's and the PDS's own pages. */
@@ -113,6 +118,9 @@ async function build(
   const postgresUrl = options.storage === 'postgres' ? await startDatabase() : null
   const storageEnv = postgresEnv(postgresUrl, options.layout)
 
+  const indexer = options.indexer === undefined || options.indexer === false ? null : await reserveIndexer()
+  const allowed: Record<string, string> = indexer === null ? {} : { STRATOS_ALLOWED_APPVIEWS: indexer.did }
+
   step('starting the service …')
   await place.service.release()
   const serviceOptions = {
@@ -120,7 +128,7 @@ async function build(
     plcUrl: base.plcUrl,
     pdsUrl: base.pdsUrl,
     adminPassword: place.adminPassword,
-    env: { ...storageEnv, ...options.serviceEnv },
+    env: { ...storageEnv, ...allowed, ...options.serviceEnv },
     onLine: (line: string) => {
       const readable = formatServiceLine(line, options.minLogLevel ?? 40)
       if (readable !== null) log(`service: ${readable}`)
@@ -130,6 +138,12 @@ async function build(
   const service = new ServiceProcess({ ...serviceOptions, port: place.service.port })
   parts.push(() => service.stop())
   await service.start()
+
+  if (indexer !== null) {
+    step('starting the indexer …')
+    parts.push(() => indexer.stop())
+    await indexer.start()
+  }
 
   const webappUrl = options.webapp === true ? `http://127.0.0.1:${place.webapp.port}` : null
   if (webappUrl !== null) {
@@ -162,6 +176,7 @@ async function build(
     directory,
     accounts,
     service,
+    indexer,
     crashed: crash.promise,
     async createAccount(handle) {
       const account = await base.createAccount(handle)
@@ -208,6 +223,21 @@ async function build(
   }
   options.signal?.throwIfAborted()
   return network
+
+  async function reserveIndexer(): Promise<IndexerProcess> {
+    const [port] = await reserveFreePorts(1)
+    if (port === undefined) throw new Error('a port was asked for')
+    await port.release()
+    return new IndexerProcess({
+      port: port.port,
+      directory: join(place.directory, 'indexer'),
+      plcUrl: base.plcUrl,
+      pdsUrl: base.pdsUrl,
+      serviceUrl: `http://localhost:${place.service.port}`,
+      postgresUrl: typeof options.indexer === 'object' ? options.indexer.postgresUrl : null,
+      onCrash: crash.resolve,
+    })
+  }
 
   async function startDatabase(): Promise<string> {
     step('starting Postgres …')

@@ -117,7 +117,7 @@ export class ServiceProcess {
 }
 
 /** The caller's environment without settings meant for another service. */
-function inheritedEnv(): NodeJS.ProcessEnv {
+export function inheritedEnv(): NodeJS.ProcessEnv {
   const foreign = (name: string): boolean =>
     name.startsWith('STRATOS_') || name === 'STORAGE_BACKEND' || name === 'LOG_LEVEL'
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign(name)))

@@ -57,3 +57,13 @@ export async function moveCursor(
   if (count === 0n)
     throw new CursorTakenError(`the cursor of ${key.stream} of ${key.service} is not at ${from}`)
 }
+
+/** Has a stream read from its beginning. */
+export async function resetCursor(db: Db, { stream, service, did }: StreamKey): Promise<void> {
+  await db
+    .deleteFrom('stratos_sync_cursor')
+    .where('stream', '=', stream)
+    .where('service', '=', service)
+    .where('did', '=', did)
+    .execute()
+}

@@ -130,7 +130,6 @@ export const MIGRATIONS: readonly Migration[] = [
         .addPrimaryKeyConstraint('stratos_sync_cursor_pk', ['stream', 'service', 'did'])
         .execute()
       await texts(schema.createTable('stratos_resync'), 'service', 'run', 'reason')
-        .addColumn('resumeSeq', big, (column) => column.notNull())
         .addPrimaryKeyConstraint('stratos_resync_pk', ['service'])
         .execute()
       await texts(schema.createTable('stratos_repo'), 'did', 'service', 'rev', 'run')

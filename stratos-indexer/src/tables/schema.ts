@@ -120,8 +120,6 @@ export interface ResyncTable {
   service: string
   /** Tells this reading from others; repos carry it when they have been read. */
   run: string
-  /** Where the stream goes on afterwards. */
-  resumeSeq: number
   reason: string
 }
 

@@ -1,12 +1,8 @@
+import type { ServicePlace } from '../identity/service-place.ts'
 import type { RowChanges } from '../index-commit.ts'
 import type { RecordRow } from '../record-rows.ts'
 import type { Tx } from './database.ts'
 import type { PostTable } from './schema.ts'
-
-export interface ServicePlace {
-  readonly did: string
-  readonly url: string
-}
 
 /** Rows per statement: a row of a post has 18 parameters, and SQLite takes 32,766. */
 const AT_ONCE = 400

@@ -1,0 +1,63 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { Metrics } from './metrics.ts'
+
+export interface HealthState {
+  /** Whether the database answers. */
+  readonly database: boolean
+  /** By DID or URL of what is followed. */
+  readonly streams: Readonly<Record<string, boolean>>
+}
+
+export interface HealthServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/**
+ * Serves `/health` (the process runs), `/ready` (database and streams work; 503 if not), `/metrics` in the text format of
+ * Prometheus, and the DID document that services look up to check our tokens.
+ */
+export async function startHealthServer(
+  listen: { readonly host: string; readonly port: number },
+  parts: {
+    readonly state: () => Promise<HealthState>
+    readonly metrics: Metrics
+    readonly didDocument: Readonly<Record<string, unknown>>
+  },
+): Promise<HealthServer> {
+  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+    if (path === '/metrics') {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(parts.metrics.format())
+    } else if (path === '/.well-known/did.json') {
+      sendJson(response, 200, parts.didDocument)
+    } else if (path === '/health' || path === '/ready') {
+      const state = await parts.state()
+      const ok = state.database && Object.values(state.streams).every(Boolean)
+      sendJson(response, ok || path === '/health' ? 200 : 503, {
+        status: ok ? 'healthy' : 'degraded',
+        ...state,
+      })
+    } else sendJson(response, 404, { error: 'NotFound' })
+  }
+  const server = createServer((request, response) => {
+    const [path = '/'] = (request.url ?? '/').split('?')
+    answer(path, response).catch((err: unknown) => {
+      response.destroy(err instanceof Error ? err : undefined)
+    })
+  })
+  server.listen(listen.port, listen.host)
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : listen.port,
+    close: async () => {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}

@@ -1,0 +1,91 @@
+import { IdResolver } from '@atproto/identity'
+import { sql } from 'kysely'
+import type { Config } from './config.ts'
+import { startHealthServer } from './health.ts'
+import { BoundedDidCache } from './identity/did-cache.ts'
+import { OwnIdentity } from './identity/own-identity.ts'
+import { createSafeFetch } from './identity/safe-fetch.ts'
+import { ServiceClient } from './identity/service-client.ts'
+import { findServicePlace, type ServicePlace } from './identity/service-place.ts'
+import type { Logger } from './logger.ts'
+import { Metrics } from './metrics.ts'
+import { Backoff } from './stream/backoff.ts'
+import { ServiceStream } from './stream/service-stream.ts'
+import { openDatabase, type Database } from './tables/database.ts'
+
+/** A running indexer. */
+export interface Indexer {
+  readonly database: Database
+  /** Port of the health server. */
+  readonly port: number
+  close(): Promise<void>
+}
+
+/**
+ * Starts following everything that the configuration names. The only place that puts parts together.
+ *
+ * @throws {Error} if the database cannot be opened or the port is taken; services may come and go
+ */
+export async function startIndexer(config: Config, logger: Logger): Promise<Indexer> {
+  for (const warning of config.warnings) logger.warn(warning)
+  const metrics = new Metrics()
+  const stopped = new AbortController()
+  const { signal } = stopped
+  const identity = await OwnIdentity.open(config.identity)
+  const fetch = createSafeFetch(config)
+  const resolver = new IdResolver({ plcUrl: config.plcUrl, fetch, didCache: new BoundedDidCache() })
+  const database = await openDatabase(config.database)
+
+  const streams = new Map<string, { readonly isConnected: boolean } | null>(
+    config.services.map((url) => [url, null]),
+  )
+  const state = async () => ({
+    database: await answers(database),
+    streams: Object.fromEntries([...streams].map(([url, stream]) => [url, stream?.isConnected ?? false])),
+  })
+  const health = await startHealthServer(config.health, { state, metrics, didDocument: identity.document() })
+  logger.info({ did: identity.did, port: health.port }, 'the indexer runs')
+
+  const followService = async (url: string): Promise<void> => {
+    const place = await findPlace(url)
+    if (place === null) return
+    const client = new ServiceClient(place, identity, signal)
+    const stream = new ServiceStream({ config, database, identity, client, logger, metrics, signal })
+    streams.set(url, stream)
+    await stream.run()
+  }
+  const findPlace = async (url: string): Promise<ServicePlace | null> => {
+    const backoff = new Backoff(config.reconnect, signal)
+    while (!signal.aborted) {
+      try {
+        return await findServicePlace(url, { fetch, resolver })
+      } catch (err) {
+        logger.warn({ err, service: url }, 'a service cannot be found')
+        await backoff.wait()
+      }
+    }
+    return null
+  }
+  const running = config.services.map((url) => followService(url))
+
+  return {
+    database,
+    port: health.port,
+    close: async () => {
+      stopped.abort()
+      await Promise.all(running)
+      await health.close()
+      await database.close()
+    },
+  }
+}
+
+async function answers({ db }: Database): Promise<boolean> {
+  try {
+    await sql`select 1`.execute(db)
+    return true
+  } catch {
+    // That it does not answer is the answer.
+    return false
+  }
+}

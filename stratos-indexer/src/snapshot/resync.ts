@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import { isQualified, parseDid } from 'stratos-core'
+import { ServiceAnswerError, type ServiceClient } from '../identity/service-client.ts'
+import type { Logger } from '../logger.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Database } from '../tables/database.ts'
+import { listRead, listUnread, removeAccount, writeRepo } from '../tables/repo-rows.ts'
+import { iso } from '../tables/write-rows.ts'
+import { readRepo } from './read-repo.ts'
+
+export interface ResyncParts {
+  readonly database: Database
+  readonly client: ServiceClient
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly signal: AbortSignal
+}
+
+/** Notes down that the stream of a service has a gap. Until it is closed, every start goes on closing it. */
+export async function requestResync({ db }: Database, service: string, reason: string): Promise<void> {
+  await db
+    .insertInto('stratos_resync')
+    .values({ service, run: randomUUID(), reason })
+    // One that is under way would miss what its repos have become since.
+    .onConflict((conflict) => conflict.column('service').doUpdateSet({ run: randomUUID(), reason }))
+    .execute()
+}
+
+/**
+ * Reads all repos of a service whole, if that was asked for. Repos that were read before a restart are not read again.
+ *
+ * @returns whether there was a gap
+ */
+export async function closeGap(parts: ResyncParts): Promise<boolean> {
+  const { database, client, logger, metrics, signal } = parts
+  const { did: service } = client.place
+  const asked = await database.db
+    .selectFrom('stratos_resync')
+    .selectAll()
+    .where('service', '=', service)
+    .executeTakeFirst()
+  if (asked === undefined) return false
+  const { run, reason } = asked
+  logger.warn({ service, reason }, 'reading all repos of the service')
+  metrics.add('stratos_indexer_resyncs_total', { service })
+
+  const read = await listRead(database.db, service, run)
+  for await (const did of listRepos(client)) {
+    signal.throwIfAborted()
+    if (!read.has(did)) await readAccount(parts, did, run)
+  }
+  for (const did of await listUnread(database.db, service, run)) {
+    await database.db.transaction().execute((tx) => removeAccount(tx, service, did))
+  }
+  await database.db
+    .deleteFrom('stratos_resync')
+    .where('service', '=', service)
+    .where('run', '=', run)
+    .execute()
+  logger.info({ service }, 'read all repos of the service')
+  return true
+}
+
+/** Makes the rows of one account what the service has of it. */
+export async function readAccount(parts: ResyncParts, did: string, run: string): Promise<void> {
+  const { database, client, metrics } = parts
+  const { place } = client
+  const found = await findAccount(client, did)
+  await database.db.transaction().execute(async (tx) => {
+    if (found === null) await removeAccount(tx, place.did, did)
+    else await writeRepo(tx, place, { did, run, ...found }, Date.now())
+  })
+  metrics.add('stratos_indexer_repos_read_total', { service: place.did })
+}
+
+async function findAccount(client: ServiceClient, did: string) {
+  try {
+    // The enrollment first: a repo without one is not ours to keep.
+    const status = await client.json('zone.stratos.enrollment.status', { did })
+    if (status['enrolled'] !== true) return null
+    const told = Array.isArray(status['boundaries']) ? status['boundaries'] : []
+    const boundaries = told.map((entry) => memberOrSelf(entry)).filter(isQualified)
+    const atMs = Date.parse(String(status['enrolledAt']))
+    const car = await client.bytes('zone.stratos.sync.getRepo', { did })
+    const snapshot = await readRepo(car, did, Date.now())
+    return { snapshot, boundaries, enrolledAt: iso(Number.isFinite(atMs) ? atMs : Date.now()) }
+  } catch (err) {
+    if (err instanceof ServiceAnswerError && err.code === 'RepoNotFound') return null
+    throw err
+  }
+}
+
+function memberOrSelf(entry: unknown): unknown {
+  return typeof entry === 'object' && entry !== null && 'value' in entry ? entry.value : entry
+}
+
+async function* listRepos(client: ServiceClient): AsyncGenerator<string> {
+  let cursor: unknown
+  do {
+    const params = { limit: '500', ...(typeof cursor === 'string' ? { cursor } : {}) }
+    const page = await client.json('com.atproto.sync.listRepos', params)
+    const repos: readonly unknown[] = Array.isArray(page['repos']) ? page['repos'] : []
+    for (const repo of repos) {
+      if (typeof repo === 'object' && repo !== null && 'did' in repo) yield parseDid(String(repo.did))
+    }
+    // A page that leads to itself would never end.
+    if (page['cursor'] === cursor || repos.length === 0) return
+    cursor = page['cursor']
+  } while (typeof cursor === 'string')
+}
