@@ -18,14 +18,14 @@ beforeAll(async () => {
   if (first === undefined || second === undefined) throw new Error('there is nobody')
   ;[alice, bob] = [first, second]
   client = await ProofClient.signIn(network, alice)
-})
+}, 600_000)
 afterAll(async () => {
   await database?.close()
   await network?.close()
 })
 
 const call = async (method: string, body: object): Promise<string> => {
-  const answer = await client.call(`com.atproto.repo.${method}`, {
+  const answer = await client.call('POST', `com.atproto.repo.${method}`, {
     body: { repo: alice.did, collection: POST, ...body },
   })
   expect([answer.status, answer.body?.error]).toEqual([200, undefined])
@@ -91,12 +91,12 @@ it('whoever unenrolls is gone, with all that was theirs', async () => {
   if (carol === undefined) throw new Error('there is no carol')
   const carols = await ProofClient.signIn(network, carol)
   const record = post(network.serviceDid, 'goodbye', ['general'])
-  const made = await carols.call('com.atproto.repo.createRecord', {
+  const made = await carols.call('POST', 'com.atproto.repo.createRecord', {
     body: { repo: carol.did, collection: POST, record },
   })
   expect([made.status, made.body?.message]).toEqual([200, undefined])
   await waitUntil('indexing', async () => (await rowsOf(made.body.uri)).length === 1)
-  const left = await carols.call('zone.stratos.enrollment.unenroll', { body: {} })
+  const left = await carols.call('POST', 'zone.stratos.enrollment.unenroll', { body: {} })
   expect(left.status).toBe(200)
   const rows = async () => [
     ...(await database.db.selectFrom('stratos_record').select('uri').where('did', '=', carol.did).execute()),
@@ -116,7 +116,7 @@ async function source(): Promise<string[]> {
   let cursor: string | undefined
   do {
     const params = { repo: alice.did, collection: POST, limit: 100, cursor }
-    const { body } = await client.call('com.atproto.repo.listRecords', { params })
+    const { body } = await client.call('GET', 'com.atproto.repo.listRecords', { params })
     for (const { uri, cid } of body.records) found.push(`${uri} ${cid}`)
     cursor = body.cursor
   } while (cursor !== undefined)
