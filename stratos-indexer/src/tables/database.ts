@@ -70,6 +70,8 @@ async function migrate(db: Db, settings: DatabaseSettings): Promise<void> {
   const types: ColumnTypes = isPostgres
     ? { bytes: 'bytea', big: 'bigint', id: 'bigserial' }
     : { bytes: 'blob', big: 'integer', id: 'integer' }
+  // Who only opens the database must not wait for those who write to it.
+  if (await isNewest(db, isPostgres ? settings.schema : null)) return
   await db.transaction().execute(async (tx) => {
     if (isPostgres) {
       await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(tx)
@@ -96,6 +98,17 @@ async function migrate(db: Db, settings: DatabaseSettings): Promise<void> {
     await versions.deleteFrom(VERSION_TABLE).execute()
     await versions.insertInto(VERSION_TABLE).values({ version: MIGRATIONS.length }).execute()
   })
+}
+
+async function isNewest(db: Db, schema: string | null): Promise<boolean> {
+  const tables = await db.introspection.getTables()
+  const isThere = tables.some(
+    (table) => table.name === VERSION_TABLE && (schema === null || table.schema === schema),
+  )
+  if (!isThere) return false
+  const versions = db.withTables<{ [VERSION_TABLE]: { version: number } }>()
+  const row = await versions.selectFrom(VERSION_TABLE).select('version').executeTakeFirst()
+  return row?.version === MIGRATIONS.length
 }
 
 function quoted(name: string): string {
