@@ -2,7 +2,14 @@ import type { ServicePlace } from '../identity/service-place.ts'
 import type { RecordRow } from '../record-rows.ts'
 import type { RepoSnapshot } from '../snapshot/read-repo.ts'
 import type { Db, Tx } from './database.ts'
-import { iso, purgeEnrollments, purgeRepos, writeEnrollment, writeRecords } from './write-rows.ts'
+import {
+  clearRecords,
+  iso,
+  purgeEnrollments,
+  purgeRepos,
+  writeEnrollment,
+  writeRecords,
+} from './write-rows.ts'
 
 export interface RepoReading {
   readonly did: string
@@ -30,6 +37,12 @@ export async function writeRepo(
   const changes = new Map<string, RecordRow | null>()
   for (const uri of cids.keys()) if (!snapshot.rows.has(uri)) changes.set(uri, null)
   for (const [uri, row] of snapshot.rows) if (cids.get(uri) !== row.cid) changes.set(uri, row)
+  // Whatever is left of records that are not there: a reading mends what somebody broke.
+  await clearRecords(
+    tx,
+    service.did,
+    [...changes.keys()].filter((uri) => !cids.has(uri)),
+  )
   await writeRecords(tx, service.did, changes, nowMs)
 
   const now = iso(nowMs)

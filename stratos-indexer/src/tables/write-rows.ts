@@ -79,13 +79,7 @@ export async function writeRecords(
       .where('uri', 'in', uris)
       .execute()
     const firstSeen = new Map(present.map(({ uri, indexedAt }) => [uri, indexedAt]))
-    for (const table of firstSeen.size === 0 ? [] : RECORD_TABLES) {
-      await tx
-        .deleteFrom(table)
-        .where('service', '=', service)
-        .where('uri', 'in', [...firstSeen.keys()])
-        .execute()
-    }
+    await clearRecords(tx, service, [...firstSeen.keys()])
     const rows = part.flatMap(([, row]) => row ?? [])
     await insertRecords(
       tx,
@@ -93,6 +87,15 @@ export async function writeRecords(
       rows,
       (row) => firstSeen.get(row.uri) ?? iso(Math.min(row.seenAtMs, nowMs)),
     )
+  }
+}
+
+/** Takes all rows of some records away. */
+export async function clearRecords(tx: Tx, service: string, uris: readonly string[]): Promise<void> {
+  for (const part of parts(uris)) {
+    for (const table of RECORD_TABLES) {
+      await tx.deleteFrom(table).where('service', '=', service).where('uri', 'in', part).execute()
+    }
   }
 }
 
