@@ -90,7 +90,7 @@ it('whoever unenrolls is gone, with all that was theirs', async () => {
   const carol = network.accounts[2]
   if (carol === undefined) throw new Error('there is no carol')
   const carols = await ProofClient.signIn(network, carol)
-  const record = post(network.serviceDid, 'goodbye', ['general'])
+  const record = post(network.serviceDid, 'goodbye', ['other'])
   const made = await carols.call('POST', 'com.atproto.repo.createRecord', {
     body: { repo: carol.did, collection: POST, record },
   })
