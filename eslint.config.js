@@ -33,6 +33,11 @@ const zones = [
     'operations speak the words of the domain; adapters are passed in',
   ),
   zone(service('xrpc'), adapters.map(service), 'a handler asks an operation'),
+  zone(
+    service('stream'),
+    ['xrpc', 'oauth', 'http.ts', ...adapters].map(service),
+    'streams ask operations, and are opened by xrpc',
+  ),
   zone(service('auth'), ['operations', 'stores', 'blobs', 'pds', 'xrpc'].map(service), 'auth receives ports'),
   ...adapters.map((adapter) =>
     zone(

@@ -16,6 +16,7 @@ const client = {
     { text: 'Records', link: '/client/records' },
     { text: 'Blobs', link: '/client/blobs' },
     { text: 'Boundaries', link: '/client/boundaries' },
+    { text: 'Streams', link: '/client/streams' },
     { text: 'Importing', link: '/client/import' },
     { text: 'Troubleshooting', link: '/client/troubleshooting' },
   ],
@@ -29,6 +30,7 @@ const operator = {
     { text: 'Storage', link: '/operator/storage' },
     { text: 'Enrollment', link: '/operator/enrollment' },
     { text: 'Blobs', link: '/operator/blobs' },
+    { text: 'Streams', link: '/operator/streams' },
     { text: 'Administration', link: '/operator/administration' },
     { text: 'Security', link: '/operator/security' },
     { text: 'Threat model', link: '/operator/threat-model' },
@@ -55,6 +57,10 @@ const decisions = {
     { text: '3 Events hold no contents', link: '/decisions/0003-events-hold-no-contents' },
     { text: '4 Stubs by durable queue', link: '/decisions/0004-stubs-by-durable-queue' },
     { text: '5 A tree of our own', link: '/decisions/0005-own-tree' },
+    {
+      text: '5 Places in the feed of the service',
+      link: '/decisions/0005-places-in-the-feed-of-the-service',
+    },
   ],
 }
 

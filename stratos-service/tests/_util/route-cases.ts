@@ -114,6 +114,11 @@ export const ROUTE_CASES: Readonly<Record<string, RouteCase>> = {
   'zone.stratos.admin.restoreRecord': {
     body: ({ owner, collection }) => ({ uri: `at://${owner}/${collection}/none` }),
   },
+  // Streams would not end; these do, for those who may open them.
+  'zone.stratos.sync.subscribeRecords': {
+    params: ({ owner }) => ({ did: owner, format: 'json', cursor: '900000000' }),
+  },
+  'zone.stratos.sync.subscribeRepos': { params: () => ({ format: 'json', cursor: '900000000' }) },
   'repo.uploadBlob': { bytes: { type: 'image/png', content: Buffer.from('not a picture') } },
   'repo.importRepo': { bytes: { type: 'application/vnd.ipld.car', content: Buffer.from('not a CAR') } },
 }
