@@ -14,7 +14,10 @@ const MAX_ANSWER_BYTES = 128 * 1024 * 1024
  * Anything that reaches a Stratos service: the agent of `createStratosAgent`, the handler of `createStratosFetchHandler`,
  * or an object with `handle`, as other client libraries have it.
  */
-export type StratosAccess = FetchHandler | { fetchHandler: FetchHandler } | { handle: FetchHandler }
+export type StratosAccess =
+  | FetchHandler
+  | { fetchHandler(pathOrUrl: string, init: RequestInit): Promise<Response> }
+  | { handle(pathOrUrl: string, init: RequestInit): Promise<Response> }
 
 /** What is sent, and how its answer is read; see {@link send}. */
 export interface XrpcRequest {
@@ -91,8 +94,8 @@ export async function readLex(response: Response): Promise<LexValue> {
 function handlerOf(access: StratosAccess): FetchHandler {
   if (typeof access === 'function') return access
   return 'handle' in access
-    ? (path, init) => access.handle(path, init)
-    : (path, init) => access.fetchHandler(path, init)
+    ? (path, init = {}) => access.handle(path, init)
+    : (path, init = {}) => access.fetchHandler(path, init)
 }
 
 function jsonBody(input: object | undefined): Partial<XrpcRequest> {

@@ -35,9 +35,11 @@ export {
   type FetchHandlerObject,
 } from './routing.ts'
 
-export { fetchServiceDid } from './service-identity.ts'
+export { assertStratosService, fetchServiceDid } from './service-identity.ts'
+export { StratosAgent, createStratosAgent } from './stratos-agent.ts'
+export type { KnownSession, SessionStore } from './session-key.ts'
+export type { RetryOptions } from './retry.ts'
 export {
-  createStratosAgent,
   createStratosFetchHandler,
   type StratosAuth,
   type StratosSession,
@@ -50,6 +52,7 @@ export {
   STRATOS_SCOPES,
   buildCollectionScope,
   buildStratosScopes,
+  formatAudience,
   type CollectionAction,
   type StratosScopes,
   type StratosScopesOptions,
@@ -79,6 +82,7 @@ export {
   type HydrationTarget,
 } from './hydration.ts'
 
+export { parseStub } from './stub.ts'
 export { callStratos, type StratosAccess } from './call.ts'
 export type { ZoneAnswer, ZoneArguments, ZoneMethod, ZoneRequest } from './zone-methods.ts'
 export {
@@ -88,3 +92,41 @@ export {
   parseRetryAfter,
   type StratosErrorName,
 } from './service-error.ts'
+
+export { createAccountDiscovery, type AccountDiscovery } from './account-discovery.ts'
+export {
+  buildEnrollmentUrl,
+  chooseEnrollment,
+  fetchEnrollmentServiceDid,
+  fetchEnrollmentStatus,
+  parseEnrollmentReturn,
+  unenroll,
+  type EnrollmentReturn,
+  type EnrollmentStart,
+  type EnrollmentStatus,
+  type ServiceChoice,
+} from './membership.ts'
+
+export {
+  SUBSCRIBE_RECORDS_NSID,
+  createStreamTokens,
+  subscribeRecords,
+  type CursorStore,
+  type SubscribeOptions,
+} from './stream.ts'
+export type { RecordChange, StreamEvent } from './stream-events.ts'
+export {
+  exportRepo,
+  importRepo,
+  type ExportOptions,
+  type ImportOptions,
+  type ImportResult,
+} from './archive.ts'
+export {
+  buildBlobUrl,
+  fetchBlob,
+  signBlobUrls,
+  uploadBlob,
+  type FetchBlobOptions,
+  type UploadedBlob,
+} from './blobs.ts'

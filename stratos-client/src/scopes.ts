@@ -34,6 +34,8 @@ export interface StratosScopesOptions {
   serviceDid?: string
   /** Fragment of the service's DID that names its role; `atproto_pns` unless the operator changed it. */
   serviceFragment?: string
+  /** Further methods of the service for which the app gets tokens, such as `zone.stratos.sync.subscribeRecords`. */
+  methods?: readonly string[]
   /**
    * Collections the app itself writes on the user's PDS; by default enrollment and posts.
    *
@@ -48,12 +50,11 @@ export interface StratosScopesOptions {
  * @see https://atproto.com/specs/permission
  */
 export function buildStratosScopes(options: StratosScopesOptions = {}): string[] {
-  const { serviceDid, serviceFragment, collections = Object.values(STRATOS_SCOPES) } = options
+  const { serviceDid, serviceFragment, methods = [], collections = Object.values(STRATOS_SCOPES) } = options
   const scopes = ['atproto', ...collections.map((nsid) => buildCollectionScope(nsid))]
   if (serviceDid !== undefined) {
-    scopes.push(
-      `rpc:${CREATE_SESSION_NSID}?aud=${encodeAudience(formatAudience(serviceDid, serviceFragment))}`,
-    )
+    const audience = encodeAudience(formatAudience(serviceDid, serviceFragment))
+    scopes.push(...[CREATE_SESSION_NSID, ...methods].map((method) => `rpc:${method}?aud=${audience}`))
   }
   return scopes
 }

@@ -1,4 +1,4 @@
-import { readJsonObject } from './bounded-body.ts'
+import { isJsonObject, readJsonObject } from './bounded-body.ts'
 import { StratosClientError } from './errors.ts'
 import { parseServiceUrl } from './routing.ts'
 
@@ -28,6 +28,23 @@ export async function fetchServiceDid(
     throw new StratosClientError('ServiceMismatch', `${service.origin} claims to be ${did}`)
   }
   return did
+}
+
+/**
+ * Checks that a server calls itself a Stratos service. A PDS does not.
+ *
+ * @throws {StratosClientError} `NotAStratosService`, `ServiceUnreachable` or `InvalidServiceUrl`
+ */
+export async function assertStratosService(
+  serviceUrl: string,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): Promise<void> {
+  const { origin } = parseServiceUrl(serviceUrl)
+  const document = await fetchDidDocument(new URL('/.well-known/did.json', origin), fetch)
+  const services: unknown[] = Array.isArray(document?.['service']) ? document['service'] : []
+  if (!services.some((entry) => isJsonObject(entry) && entry['type'] === 'StratosService')) {
+    throw new StratosClientError('NotAStratosService', `${origin} is not a Stratos service; nothing was sent`)
+  }
 }
 
 async function fetchDidDocument(url: URL, fetch: typeof globalThis.fetch) {

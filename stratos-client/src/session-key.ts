@@ -9,12 +9,33 @@ import { fetchServiceJwt } from './service-auth.ts'
 const MAX_ANSWER_BYTES = 64 * 1024
 const TIMEOUT_MS = 20_000
 
+/** What is known about the session of a user with a service. */
+export interface KnownSession {
+  /** ISO 8601: when the service forgets the session's key. */
+  expiresAt: string
+}
+
+/**
+ * Keeps what is known about sessions beyond the life of a page, beside the OAuth session itself. Nothing in it is secret.
+ * With one, a key is registered before the first request instead of after it was refused.
+ */
+export interface SessionStore {
+  get(key: string): Promise<KnownSession | undefined>
+  set(key: string, session: KnownSession): Promise<void>
+  delete(key: string): Promise<void>
+}
+
+/** Renewed when less than this is left, while requests go on. */
+const RENEW_BEFORE_MS = 5 * 60_000
+
 export interface SessionKeyOptions {
   /** origin of the service */
   service: URL
   /** resolves to `<did>#<fragment>` of the service */
   findAudience: () => Promise<string>
   maxBufferedBytes: number
+  /** with the key under which this session is in it */
+  store?: { sessions: SessionStore; key: () => string } | undefined
 }
 
 /**
@@ -23,19 +44,20 @@ export interface SessionKeyOptions {
  * An OAuth session signs every request with its own key, wherever it goes. The service trusts that key once the user
  * has vouched for it with a token from their PDS. When it answers that the key is unknown (or no longer known), the key
  * is registered through the same session and the request is repeated once. Requests that fail together share one
- * registration.
+ * registration. Before it expires, the key is registered again, while requests go on.
  *
  * @param session sends relative paths to the PDS and absolute URLs where they point, signing both
  */
 export function withSessionKey(session: FetchHandler, options: SessionKeyOptions): FetchHandler {
-  const { service, findAudience, maxBufferedBytes } = options
+  const { service, findAudience, maxBufferedBytes, store } = options
+  const expiry = new SessionExpiry(store)
   let running: Promise<void> | null = null
   let completed = 0
 
   async function register(): Promise<void> {
     const audience = await findAudience()
     const serviceAuth = await fetchServiceJwt(session, { audience, method: CREATE_SESSION_NSID })
-    await createSession(session, service, serviceAuth)
+    await expiry.put(await createSession(session, service, serviceAuth))
     completed++
   }
 
@@ -48,6 +70,10 @@ export function withSessionKey(session: FetchHandler, options: SessionKeyOptions
 
   return async (url, init) => {
     const request = await makeRepeatable(init, maxBufferedBytes)
+    const state = await expiry.state()
+    if (state === 'expired') await registerTogether()
+    // Should this fail, the next request finds the key unknown, and its caller hears why.
+    else if (state === 'ending') registerTogether().catch(() => undefined)
     const completedBefore = completed
     const response = await session(url, request)
     if (!(await isSessionRequired(response))) return response
@@ -58,10 +84,46 @@ export function withSessionKey(session: FetchHandler, options: SessionKeyOptions
   }
 }
 
-async function createSession(session: FetchHandler, service: URL, serviceAuth: string): Promise<void> {
+/** How long the key is known for, as far as the service or the store has said. */
+class SessionExpiry {
+  readonly #store: SessionKeyOptions['store']
+  #key: string | null = null
+  #endsAtMs: number | null = null
+
+  constructor(store: SessionKeyOptions['store']) {
+    this.#store = store
+  }
+
+  async put(expiresAt: string | null): Promise<void> {
+    this.#key = this.#store?.key() ?? null
+    this.#endsAtMs = expiresAt === null ? null : Date.parse(expiresAt)
+    if (this.#key !== null && expiresAt !== null) await this.#store?.sessions.set(this.#key, { expiresAt })
+  }
+
+  /** `unknown` without a store until the key is registered: then the service says whether it has to be. */
+  async state(): Promise<'unknown' | 'valid' | 'ending' | 'expired'> {
+    const key = this.#store?.key() ?? null
+    if (key !== null && key !== this.#key) {
+      const known = await this.#store?.sessions.get(key)
+      this.#key = key
+      this.#endsAtMs = known === undefined ? 0 : Date.parse(known.expiresAt)
+    }
+    if (this.#endsAtMs === null) return 'unknown'
+    const leftMs = this.#endsAtMs - Date.now()
+    if (leftMs <= 0 || Number.isNaN(leftMs)) return 'expired'
+    return leftMs < RENEW_BEFORE_MS ? 'ending' : 'valid'
+  }
+}
+
+/** @returns when the service forgets the key, if it says so */
+async function createSession(
+  session: FetchHandler,
+  service: URL,
+  serviceAuth: string,
+): Promise<string | null> {
   const response = await postSession(session, service, serviceAuth)
   const body = await readJsonObject(response, MAX_ANSWER_BYTES)
-  if (response.ok) return
+  if (response.ok) return typeof body?.['expiresAt'] === 'string' ? body['expiresAt'] : null
   const serverError = typeof body?.['error'] === 'string' ? body['error'] : undefined
   const reason = typeof body?.['message'] === 'string' ? body['message'] : `status ${response.status}`
   throw new StratosClientError('SessionRefused', `the service refused the session: ${reason}`, {

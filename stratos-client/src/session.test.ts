@@ -1,7 +1,8 @@
 import { Agent, AtpAgent, CredentialSession } from '@atproto/api'
 import { describe, expect, it } from 'vitest'
 import { serve } from '../tests/_util/scripted-server.ts'
-import { createStratosAgent, createStratosFetchHandler, type StratosSession } from './session.ts'
+import { createStratosFetchHandler, type StratosSession } from './session.ts'
+import { createStratosAgent } from './stratos-agent.ts'
 
 const ALICE = 'did:plc:ewvi7nxzyoun6zhxrhs64oiz'
 

@@ -1,10 +1,10 @@
-import { Agent } from '@atproto/api'
 import { StratosClientError } from './errors.ts'
+import { withRetries, type RetryOptions } from './retry.ts'
 import { createServiceFetchHandler, parseServiceUrl, type FetchHandler } from './routing.ts'
 import { formatAudience } from './scopes.ts'
-import { fetchServiceDid } from './service-identity.ts'
+import { assertStratosService, fetchServiceDid } from './service-identity.ts'
 import { withServiceJwt } from './service-jwt.ts'
-import { withSessionKey } from './session-key.ts'
+import { withSessionKey, type SessionStore } from './session-key.ts'
 
 const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024
 
@@ -14,12 +14,20 @@ const DEFAULT_MAX_BUFFERED_BYTES = 16 * 1024 * 1024
  */
 export type StratosAuth = 'session-key' | 'service-jwt'
 
-/** A signed-in user: `OAuthSession`, `CredentialSession`, or an `Agent` made from one. */
-export interface StratosSession {
+/**
+ * A signed-in user: `OAuthSession`, `CredentialSession`, or an `Agent` made from one; or, of the `@atcute` family,
+ * `OAuthUserAgent` or `CredentialManager`.
+ *
+ * Its function sends a request as the user: a relative path goes to the user's PDS.
+ */
+export type StratosSession = {
   readonly did?: string
-  /** Sends a request as the user; a relative path goes to the user's PDS. */
-  fetchHandler(pathOrUrl: string, init?: RequestInit): Promise<Response>
-}
+  /** Where the `@atcute` family has the DID. */
+  readonly session?: { readonly did?: string; readonly info?: { readonly sub?: string } } | undefined
+} & (
+  | { fetchHandler(pathOrUrl: string, init?: RequestInit): Promise<Response> }
+  | { handle(pathOrUrl: string, init?: RequestInit): Promise<Response> }
+)
 
 export interface StratosSessionOptions {
   /** DID of the service; by default the service is asked, and believed if the DID is a `did:web` of its host. */
@@ -30,6 +38,10 @@ export interface StratosSessionOptions {
   auth?: StratosAuth
   /** Longest streamed request body, in bytes, that is kept in memory for repeating; 16 MiB by default. */
   maxBufferedBytes?: number
+  /** How failed requests are repeated. */
+  retry?: RetryOptions
+  /** Remembers across reloads how long the session's key is registered for. */
+  sessions?: SessionStore
   /** For requests without the session's credentials; the platform's by default. */
   fetch?: typeof globalThis.fetch
 }
@@ -38,7 +50,8 @@ export interface StratosSessionOptions {
  * Makes a handler that sends requests to a Stratos service as the user of `session`, proving who they are.
  *
  * Takes care of session keys (`zone.stratos.server.createSession`) or service tokens; the caller sees only the answer
- * to the request. For an `Agent` of `@atproto/api` use {@link createStratosAgent}; this one fits other clients.
+ * to the request. Repeats what another attempt may help. For an `Agent` of
+ * `@atproto/api` use {@link createStratosAgent}; this one fits other clients.
  *
  * @returns takes a path such as `/xrpc/zone.stratos.server.listDomains`; rejects with a {@link StratosClientError} when
  *   the user could not be proven to the service
@@ -51,8 +64,10 @@ export function createStratosFetchHandler(
 ): FetchHandler {
   const service = parseServiceUrl(serviceUrl)
   const owner = unwrapAgent(session)
-  const asUser: FetchHandler = (pathOrUrl, init) => owner.fetchHandler(pathOrUrl, init)
+  const asUser = handlerOf(owner)
   const fetch = options.fetch ?? globalThis.fetch
+  const maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES
+  const { sessions } = options
   const findServiceDid = once(async () => options.serviceDid ?? (await fetchServiceDid(service.href, fetch)))
 
   const authenticated =
@@ -60,39 +75,35 @@ export function createStratosFetchHandler(
       ? withSessionKey(asUser, {
           service,
           findAudience: async () => formatAudience(await findServiceDid(), options.serviceFragment),
-          maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
+          maxBufferedBytes,
+          store: sessions && { sessions, key: () => `${didOf(owner)} ${service.origin}` },
         })
-      : withServiceJwt(asUser, { findServiceDid, currentDid: () => owner.did, fetch })
+      : withServiceJwt(asUser, { findServiceDid, currentDid: () => didOf(owner), fetch })
 
-  return createServiceFetchHandler(authenticated, service.href).handle
+  const patient = withRetries(authenticated, options.retry ?? {}, maxBufferedBytes)
+  const checkService = once(() => assertStratosService(service.href, fetch))
+  const careful: FetchHandler = async (url, init) => {
+    // Whoever passes the address of a PDS by mistake would publish what they write.
+    if (!['GET', 'HEAD'].includes(init?.method ?? 'GET')) await checkService()
+    return patient(url, init)
+  }
+  return createServiceFetchHandler(careful, service.href).handle
 }
 
-/**
- * Makes an `Agent` whose calls go to a Stratos service as the user of `session`.
- *
- * Create one per session and service, and drop it when the user signs out.
- *
- * @throws {StratosClientError} `InvalidServiceUrl` or `UnknownSessionKind`. Calls of the agent reject with `XRPCError`;
- *   use `findStratosClientError` to see whether this package is the reason.
- */
-export function createStratosAgent(
-  session: StratosSession,
-  serviceUrl: string,
-  options: StratosSessionOptions = {},
-): Agent {
-  const owner = unwrapAgent(session)
-  const fetchHandler = createStratosFetchHandler(owner, serviceUrl, options)
-  return new Agent({
-    get did() {
-      return owner.did as Agent['did']
-    },
-    fetchHandler,
-  })
+function handlerOf(session: StratosSession): FetchHandler {
+  return 'fetchHandler' in session
+    ? (pathOrUrl, init) => session.fetchHandler(pathOrUrl, init)
+    : (pathOrUrl, init) => session.handle(pathOrUrl, init)
+}
+
+function didOf(session: StratosSession): string | undefined {
+  return session.did ?? session.session?.did ?? session.session?.info?.sub
 }
 
 // An Agent adds headers of its own (labelers, a proxy) that are not meant for calls of this package.
-function unwrapAgent(session: StratosSession): StratosSession {
-  return session instanceof Agent ? session.sessionManager : session
+// Told by its shape, so that apps without @atproto/api do not load it.
+export function unwrapAgent(session: StratosSession): StratosSession {
+  return 'sessionManager' in session ? (session.sessionManager as StratosSession) : session
 }
 
 /**
@@ -103,6 +114,9 @@ function unwrapAgent(session: StratosSession): StratosSession {
 function detectAuth(session: StratosSession): StratosAuth {
   if ('getTokenInfo' in session) return 'session-key'
   if ('dispatchUrl' in session) return 'service-jwt'
+  // OAuthUserAgent and CredentialManager of the @atcute family.
+  if ('handle' in session && 'getSession' in session) return 'session-key'
+  if ('handle' in session && 'serviceUrl' in session) return 'service-jwt'
   throw new StratosClientError('UnknownSessionKind', "pass `auth: 'session-key'` or `auth: 'service-jwt'`")
 }
 

@@ -96,6 +96,8 @@ export { findInTree, readTree, type TreeEntry } from './proof/read-tree.ts'
 export { readProof, type Proof } from './proof/read-proof.ts'
 export { findCommit, findProvenRecord, type ProvenRecord, type SignedCommit } from './proof/verify-record.ts'
 
+export { decodeFrame, type StreamFrame } from './stream/decode-frame.ts'
+
 export { ANY_TAG } from './storage/event-log.ts'
 export type {
   ActorStores,
