@@ -19,6 +19,7 @@ const client = {
     { text: 'Streams', link: '/client/streams' },
     { text: 'Importing', link: '/client/import' },
     { text: 'Troubleshooting', link: '/client/troubleshooting' },
+    { text: 'Reference', link: '/client/reference' },
   ],
 }
 

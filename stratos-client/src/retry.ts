@@ -1,6 +1,7 @@
 import { parseRetryAfter } from './service-error.ts'
 import { isAbort, isNetworkFailure } from './network-failure.ts'
 import { makeRepeatable } from './repeatable-request.ts'
+import { isReadMethod } from './request-method.ts'
 import type { FetchHandler } from './routing.ts'
 
 /** How often and how patiently a request is repeated. */
@@ -70,7 +71,7 @@ function delayBefore(response: Response, reads: boolean, backoffMs: number): num
 }
 
 function isReading(url: string, init: RequestInit | undefined): boolean {
-  return ['GET', 'HEAD'].includes(init?.method ?? 'GET') || READING_PROCEDURES.includes(new URL(url).pathname)
+  return isReadMethod(init) || READING_PROCEDURES.includes(new URL(url).pathname)
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it aborts. */

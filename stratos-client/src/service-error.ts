@@ -25,6 +25,7 @@ export const STRATOS_ERROR_NAMES = [
   'NotFound',
   'PayloadTooLarge',
   'PdsUnreachable',
+  'PostNotFound',
   'QuotaExceeded',
   'RangeNotSatisfiable',
   'RateLimitExceeded',

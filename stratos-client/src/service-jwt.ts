@@ -1,3 +1,4 @@
+import { isReadMethod } from './request-method.ts'
 import type { FetchHandler } from './routing.ts'
 import { fetchServiceJwt } from './service-auth.ts'
 
@@ -56,8 +57,7 @@ export function withServiceJwt(session: FetchHandler, options: ServiceJwtOptions
   return async (url, init) => {
     const method = methodOf(url)
     if (method === null) return fetch(url, init)
-    const isQuery = ['GET', 'HEAD'].includes(init?.method ?? 'GET')
-    if (isQuery) return query(url, init, method)
+    if (isReadMethod(init)) return query(url, init, method)
     return fetch(url, withBearer(init, await mint(method)))
   }
 }

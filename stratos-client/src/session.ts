@@ -1,4 +1,5 @@
 import { StratosClientError } from './errors.ts'
+import { isReadMethod } from './request-method.ts'
 import { withRetries, type RetryOptions } from './retry.ts'
 import { createServiceFetchHandler, parseServiceUrl, type FetchHandler } from './routing.ts'
 import { formatAudience } from './scopes.ts'
@@ -84,7 +85,7 @@ export function createStratosFetchHandler(
   const checkService = once(() => assertStratosService(service.href, fetch))
   const careful: FetchHandler = async (url, init) => {
     // Whoever passes the address of a PDS by mistake would publish what they write.
-    if (!['GET', 'HEAD'].includes(init?.method ?? 'GET')) await checkService()
+    if (!isReadMethod(init)) await checkService()
     return patient(url, init)
   }
   return createServiceFetchHandler(careful, service.href).handle
