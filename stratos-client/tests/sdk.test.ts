@@ -1,6 +1,6 @@
 /** The examples and checks of the SDK against a whole network. */
 import { Agent, AtpAgent } from '@atproto/api'
-import { startNetwork, type Network } from 'test-network'
+import { startNetwork, waitUntil, type Network } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { withAtcute } from '../examples/atcute.ts'
 import { moveRepo } from '../examples/bulk-import.ts'
@@ -10,6 +10,7 @@ import { readGroup } from '../examples/group.ts'
 import { post } from '../examples/post.ts'
 import { readAndVerify } from '../examples/read-and-verify.ts'
 import {
+  buildBoundary,
   buildStratosScopes,
   createAccountDiscovery,
   createSigningKeyResolver,
@@ -35,11 +36,13 @@ const COLLECTION = 'zone.stratos.feed.post'
 let network: Network
 beforeAll(async () => {
   network = await startNetwork({ enrolled: true })
-  await expect
-    .poll(() => getEnrollmentByServiceDid(account('alice').did, network.pdsUrl, network.serviceDid), {
-      timeout: 20_000,
+  // The public records follow at their own pace.
+  for (const { did, boundaries } of network.accounts) {
+    await waitUntil('the enrollment is published', async () => {
+      const found = await getEnrollmentByServiceDid(did, network.pdsUrl, network.serviceDid)
+      return found?.boundaries.length === boundaries.length
     })
-    .not.toBeNull()
+  }
 }, 180_000)
 afterAll(() => network?.close())
 
@@ -333,7 +336,7 @@ describe('a private record', () => {
     const writing = agent.zone('zone.stratos.repo.createRecord', {
       input: {
         ...input,
-        record: { ...record, boundary: { values: [{ value: `${network.serviceDid}/other` }] } },
+        record: { ...record, boundary: { ...buildBoundary(`${network.serviceDid}/other`) } },
       },
     })
     await expect(writing).rejects.toSatisfy((err) => isStratosError(err, 'ForbiddenBoundary'))
