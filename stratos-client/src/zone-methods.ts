@@ -17,10 +17,12 @@ export const ZONE_METHODS = {
   'zone.stratos.admin.listEnrollments': 'query',
   'zone.stratos.admin.listJobs': 'query',
   'zone.stratos.admin.removeBoundary': 'procedure',
+  'zone.stratos.admin.restoreBlob': 'procedure',
   'zone.stratos.admin.restoreRecord': 'procedure',
   'zone.stratos.admin.retryJob': 'procedure',
   'zone.stratos.admin.setBoundaries': 'procedure',
   'zone.stratos.admin.stats': 'query',
+  'zone.stratos.admin.takedownBlob': 'procedure',
   'zone.stratos.admin.takedownRecord': 'procedure',
   'zone.stratos.admin.unenroll': 'procedure',
   'zone.stratos.enrollment.status': 'query',
@@ -44,6 +46,7 @@ export const ZONE_METHODS = {
   'zone.stratos.server.deleteSession': 'procedure',
   'zone.stratos.server.listDomains': 'query',
   'zone.stratos.server.listSessions': 'query',
+  'zone.stratos.sync.signBlobs': 'query',
 } as const satisfies Record<string, 'query' | 'procedure'>
 
 /** NSID of a method of a service that takes and answers JSON. */
