@@ -24,7 +24,7 @@ export async function readGroup(
   const pages = await Promise.all(
     members.map((repo) =>
       stratos.zone('zone.stratos.repo.listRecords', {
-        params: { repo, collection: 'zone.stratos.feed.post' },
+        params: { repo, collection: 'zone.stratos.feed.post', limit: 50 },
       }),
     ),
   )

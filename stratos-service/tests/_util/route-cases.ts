@@ -119,6 +119,8 @@ export const ROUTE_CASES: Readonly<Record<string, RouteCase>> = {
     params: ({ owner }) => ({ did: owner, format: 'json', cursor: '900000000' }),
   },
   'zone.stratos.sync.subscribeRepos': { params: () => ({ format: 'json', cursor: '900000000' }) },
+  'zone.stratos.sync.getSignedBlob': { params: () => ({ token: 'none' }) },
+  'zone.stratos.sync.signBlobs': { params: ({ owner, cid }) => ({ did: owner, cids: cid }) },
   'repo.uploadBlob': { bytes: { type: 'image/png', content: Buffer.from('not a picture') } },
   'repo.importRepo': { bytes: { type: 'application/vnd.ipld.car', content: Buffer.from('not a CAR') } },
 }

@@ -16,7 +16,8 @@ declare const stratos: unique symbol
 export type StratosAgent = Agent & { readonly [stratos]: true }
 
 export function openStratosAgent(config: Config, serviceDid: string, session: StratosSession): StratosAgent {
-  return createStratosAgent(session, config.serviceUrl, { serviceDid }) as StratosAgent
+  const agent: Agent = createStratosAgent(session, config.serviceUrl, { serviceDid })
+  return agent as StratosAgent
 }
 
 /**
