@@ -11,8 +11,8 @@ export default defineConfig({
     globalSetup: ['stratos-service/tests/_util/postgres-setup.ts'],
     // Networks of several processes start in many files; more at a time than processors only makes them slow.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
     reporters: ['default', './scripts/summary-reporter.ts'],
     coverage: { include: ['stratos-*/src/**'], exclude: ['stratos-core/src/lexicons/**'] },
   },
