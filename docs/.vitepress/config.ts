@@ -59,8 +59,8 @@ const decisions = {
     { text: '4 Stubs by durable queue', link: '/decisions/0004-stubs-by-durable-queue' },
     { text: '5 A tree of our own', link: '/decisions/0005-own-tree' },
     {
-      text: '5 Places in the feed of the service',
-      link: '/decisions/0005-places-in-the-feed-of-the-service',
+      text: '6 Places in the feed of the service',
+      link: '/decisions/0006-places-in-the-feed-of-the-service',
     },
   ],
 }
