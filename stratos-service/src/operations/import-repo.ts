@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import {
+  decodeRecord,
   formatAtUri,
   mayWrite,
   StratosError,
@@ -9,12 +9,14 @@ import {
   type CarLimits,
   type Did,
   type OpenSpool,
+  type RecordBlock,
   type RecordPolicy,
   type RepoHead,
   type UserViewer,
 } from 'stratos-core'
 import { EMPTY_TREE, SortedTree } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
+import { Turns } from '../limits/turns.ts'
 import { ImportPolicy, NotForHere, parseBoundaryMap } from './import-policy.ts'
 import type { ImportSlots } from './import-slots.ts'
 import type { Members } from './members.ts'
@@ -25,8 +27,6 @@ import type { StubSettings } from './write-records.ts'
 
 /** Of the list in the answer. */
 const MAX_LISTED = 1_000
-/** Records between which other requests get their turn. */
-const RECORDS_PER_TURN = 50
 
 export interface ImportOptions {
   /** Entries of the form `from=to`. */
@@ -166,17 +166,19 @@ async function reviewArchive(
   const tree = new SortedTree(() => undefined)
   const skipped: number[] = []
   const reasons: (ArchivedRecord & { reason: string })[] = []
+  const turns = new Turns()
   let count = 0
   for (const record of archive.records()) {
     tree.add(record.key, record.value)
-    const reason = await reasonAgainst(record, archive, rules)
+    const block = archive.getBlock(record.value)
+    const reason = await reasonAgainst(record, block, rules)
     if (reason !== null && onForeign === 'refuse') throw new StratosError(reason.code, reason.message)
     if (reason !== null) {
       skipped.push(count)
       if (reasons.length < MAX_LISTED) reasons.push({ ...record, reason: reason.message })
     }
     count += 1
-    if (count % RECORDS_PER_TURN === 0) await setImmediate()
+    await turns.after(block.bytes.byteLength)
   }
   if (!tree.root(() => undefined).equals(archive.data)) {
     throw new StratosError('InvalidCar', 'the tree of records does not have the shape that its keys demand')
@@ -190,11 +192,11 @@ async function reviewArchive(
  */
 async function reasonAgainst(
   record: ArchivedRecord,
-  archive: RepoArchive,
+  { bytes }: RecordBlock,
   rules: ImportPolicy,
 ): Promise<StratosError | null> {
   try {
-    await rules.check(record, rules.translate(archive.getRecord(record.value)))
+    await rules.check(record, rules.translate(decodeRecord(bytes)))
     return null
   } catch (err) {
     const cause = err instanceof NotForHere ? err.reason : err

@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Keypair } from '@atproto/crypto'
 import { boundariesOf, encodeRecord, nextTid, type ActorStores, type Did, type RepoHead } from 'stratos-core'
 import { CommitSeries } from 'stratos-core/repo'
+import { Turns } from '../limits/turns.ts'
 import { encodeCommitEvent, indexOfCommit } from './commit-event.ts'
 import type { ImportPolicy } from './import-policy.ts'
 import { recordEntryOf, type WrittenRecord } from './record-entry.ts'
@@ -12,6 +12,8 @@ import type { StubSettings } from './write-records.ts'
 
 /** As many as one request may write; an event names no more. */
 const RECORDS_PER_COMMIT = 200
+/** What is in memory at a time. A commit has at least one record. */
+const BYTES_PER_COMMIT = 2 * 1024 * 1024
 
 /** Writes records that were accepted into an empty repo, by commits of some of them each; within one transaction. */
 export async function storeArchive(import_: {
@@ -29,8 +31,7 @@ export async function storeArchive(import_: {
   const { did, empty, archive, rules, records, keypair, stores, stubs, nowMs } = import_
   const series = new CommitSeries({ did, empty, keypair })
   let head = empty
-  for (const { items, last } of pages(records, RECORDS_PER_COMMIT)) {
-    const written = await Promise.all(items.map((record) => readAccepted(record, archive, rules)))
+  for await (const { written, last } of portions(records, archive, rules)) {
     for (const { collection, rkey, block } of written) series.add(`${collection}/${rkey}`, block)
     const commit = await series.commit(nextTid(head.rev, nowMs), last)
     const { rev } = commit
@@ -62,7 +63,6 @@ export async function storeArchive(import_: {
       stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs, indexOfCommit(ops)),
     ])
     head = commit
-    await setImmediate()
   }
 }
 
@@ -77,14 +77,27 @@ async function readAccepted(
   return { collection, rkey, record, block, boundaries: boundariesOf(record) }
 }
 
-function* pages<T>(items: Iterator<T>, size: number): Generator<{ items: T[]; last: boolean }> {
-  let page: T[] = []
-  for (let next = items.next(); next.done !== true; next = items.next()) {
-    if (page.length === size) {
-      yield { items: page, last: false }
-      page = []
+/** What each commit writes. */
+async function* portions(
+  records: Generator<ArchivedRecord, void, undefined>,
+  archive: RepoArchive,
+  rules: ImportPolicy,
+): AsyncGenerator<{ written: WrittenRecord[]; last: boolean }> {
+  const turns = new Turns()
+  let written: WrittenRecord[] = []
+  let writtenBytes = 0
+  for (const record of records) {
+    const next = await readAccepted(record, archive, rules)
+    const { byteLength } = next.block.bytes
+    const full = written.length === RECORDS_PER_COMMIT || writtenBytes + byteLength > BYTES_PER_COMMIT
+    if (full && written.length > 0) {
+      yield { written, last: false }
+      written = []
+      writtenBytes = 0
     }
-    page.push(next.value)
+    written.push(next)
+    writtenBytes += byteLength
+    await turns.after(byteLength)
   }
-  yield { items: page, last: true }
+  yield { written, last: true }
 }

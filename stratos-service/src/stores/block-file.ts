@@ -42,7 +42,6 @@ class BlockFile implements BlockSpool {
       const prefix = Buffer.alloc(PREFIX_BYTES)
       digest.copy(prefix)
       prefix.writeUInt32BE(bytes.length, digest.length)
-      // The input is written before the next of it is asked for, or copied.
       this.#unwritten.push(prefix, Buffer.from(bytes))
       this.#unwrittenBytes += prefix.length + bytes.length
       this.#length += prefix.length + bytes.length
@@ -55,7 +54,15 @@ class BlockFile implements BlockSpool {
     const parts = this.#unwritten
     this.#unwritten = []
     this.#unwrittenBytes = 0
-    await this.#file.writev(parts)
+    await this.#append(Buffer.concat(parts))
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length;) done += (await this.#file.write(bytes, done)).bytesWritten
+    } catch (cause) {
+      throw new StratosError('InsufficientStorage', 'there is no room for this import', { cause })
+    }
   }
 
   find({ multihash: { digest } }: Cid): Uint8Array | null {
@@ -99,7 +106,11 @@ class Window {
   #readBeyond(position: number, length: number): Buffer {
     const bytes = Buffer.alloc(length)
     let done = 0
-    while (done < length) done += readSync(this.#fd, bytes, done, length - done, position + done)
+    while (done < length) {
+      const read = readSync(this.#fd, bytes, done, length - done, position + done)
+      if (read === 0) throw new Error('the file of an import is shorter than what was written to it')
+      done += read
+    }
     return bytes
   }
 }
