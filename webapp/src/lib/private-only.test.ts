@@ -31,6 +31,13 @@ const listenAsPds = () =>
     json(response, 200, { uri: `at://${DID}/a.b.c/1`, cid: 'bafyreib', token: 'token' }),
   )
 
+/** Says that it is a Stratos service, and answers everything else with `respond`. */
+const listenAsService = (respond: (request: IncomingMessage, response: ServerResponse) => void) =>
+  listen((request, response) => {
+    if (request.url !== '/.well-known/did.json') return respond(request, response)
+    json(response, 200, { id: 'did:web:localhost', service: [{ type: 'StratosService' }] })
+  })
+
 /** An OAuth session without its keys: relative paths go to the PDS. */
 const sessionAt = (pdsUrl: string) => ({
   did: DID,
@@ -47,7 +54,7 @@ describe('a private post', () => {
     ['hangs up', (request) => request.socket.destroy()],
   ])('never reaches the PDS when the service %s', async (_, respond) => {
     await using pds = await listenAsPds()
-    await using service = await listen(respond)
+    await using service = await listenAsService(respond)
     const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url }
     const agent = openStratosAgent(config, 'did:web:localhost', sessionAt(pds.url))
     await expect(createPost(agent, SECRET, ['did:web:localhost/general'])).rejects.toThrow()
@@ -59,12 +66,13 @@ describe('a private post', () => {
 
   it('never reaches the PDS when the service redirects there', async () => {
     await using pds = await listenAsPds()
-    await using service = await listen((request, response) =>
+    await using service = await listenAsService((request, response) =>
       response.writeHead(307, { location: pds.url + (request.url ?? '') }).end(),
     )
     const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url }
     const agent = openStratosAgent(config, 'did:web:localhost', sessionAt(pds.url))
     await expect(createPost(agent, SECRET, ['did:web:localhost/general'])).rejects.toThrow()
+    expect(service.seen.join('\n')).toContain(SECRET)
     expect(pds.seen).toEqual([])
   })
 
