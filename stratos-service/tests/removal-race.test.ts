@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ProofClient, sendRequest } from 'test-network'
 import { expect, it } from 'vitest'
 import { accountOf, useNetwork } from './_util/network.ts'
@@ -32,7 +33,12 @@ it('RAC-009: once a boundary is said to be taken away, no record appears behind 
   for (let trial = 0; trial < TRIALS; trial += 1) {
     await tell('addBoundary', { did, boundary })
     const before = new Set(await newest())
-    const creates = Array.from({ length: 4 }, (_, n) => create(`${trial} ${n}`))
+    // Some of the writes arrive before the removal, some with it, some after it.
+    const creates = Array.from({ length: 4 }, async (_, n) => {
+      await delay(n * 2)
+      return create(`${trial} ${n}`)
+    })
+    await delay(trial % 8)
     const removed = await tell('removeBoundary', { did, boundary })
     expect(removed.status).toBe(200)
     const thenThere = new Set((await newest()).filter((uri) => !before.has(uri)))

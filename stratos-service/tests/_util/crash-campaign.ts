@@ -135,7 +135,7 @@ async function expectKept(
         collection: POST,
         scope: { kind: 'all' },
         limit: 100_000,
-        maxBytes: Infinity,
+        maxBytes: Number.MAX_SAFE_INTEGER,
         ascending: true,
       })
     ).records,

@@ -60,17 +60,17 @@ export class StreamFollower {
 
   /** Resolves when the condition holds; looked at after every message. @throws {Error} when the stream ends before */
   async until(what: string, holds: () => boolean, timeoutMs = 20_000): Promise<void> {
-    const timedOut = AbortSignal.timeout(timeoutMs)
-    const timeout = new Promise<never>((_resolve, reject) =>
-      timedOut.addEventListener('abort', () => reject(new Error(`waited in vain for ${what}`)), {
-        once: true,
-      }),
-    )
-    while (!holds()) {
-      const over = this.ended.then((how) => {
-        if (!holds()) throw new Error(`the stream ended before ${what}: ${JSON.stringify(how)}`)
-      })
-      await Promise.race([this.#changed.promise, over, timeout])
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Error(`waited in vain for ${what}`)), timeoutMs)
+    try {
+      while (!holds()) {
+        const over = this.ended.then((how) => {
+          if (!holds()) throw new Error(`the stream ended before ${what}: ${JSON.stringify(how)}`)
+        })
+        await Promise.race([this.#changed.promise, over, late.promise])
+      }
+    } finally {
+      clearTimeout(timer)
     }
   }
 
