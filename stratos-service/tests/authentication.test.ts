@@ -173,7 +173,7 @@ describe('registering a key', () => {
 
   it.each([
     ['another method', CREATE, undefined],
-    ['another service', CREATE_SESSION, 'did:web:other.example'],
+    ['BND-017: another service', CREATE_SESSION, 'did:web:other.example'],
     ['an unknown fragment', CREATE_SESSION, '#bsky_appview'],
   ])('refuses a token for %s', async (_what, lxm, aud) => {
     const net = network()

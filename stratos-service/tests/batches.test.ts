@@ -163,7 +163,7 @@ describe('writes on condition', () => {
     )
   })
 
-  it('are not needed for a hundred writers at once: none is lost', async () => {
+  it('RAC-001: are not needed for a hundred writers at once: none is lost', async () => {
     const bob = await ProofClient.signIn(network(), accountOf(network(), 'bob'))
     const { did: repo } = accountOf(network(), 'bob')
     const answers = await Promise.all(

@@ -24,7 +24,7 @@ describe('beginning an enrollment', () => {
     ])
   })
 
-  it('leads to the PDS of the account, with a cookie for this browser alone', async () => {
+  it('OAU-021: leads to the PDS of the account, with a cookie for this browser alone', async () => {
     const { status, location, headers } = await begin({ handle: 'alice.test' })
     expect(status).toBe(302)
     expect(location.startsWith(`${network().pdsUrl}/oauth/authorize?`)).toBe(true)

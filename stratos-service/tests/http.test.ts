@@ -63,6 +63,54 @@ describe('the plain pages', () => {
   })
 })
 
+describe('a path that is nearly one of a method', () => {
+  const METHOD = 'zone.stratos.server.listDomains'
+  it.each([
+    `/xrpc/com.example.m${Date.now()}`,
+    '/xrpc/',
+    '/xrpc/../admin',
+    `/xrpc/../xrpc/${METHOD}`,
+    `/xrpc/x/../${METHOD}`,
+    `/xrpc//${METHOD}`,
+    `//xrpc/${METHOD}`,
+    `/%78rpc/${METHOD}`,
+    '/xrpc/%7Aone.stratos.server.listDomains',
+    '/xrpc/zoneXstratos.server.listDomains',
+    `/xrpc/${METHOD}/`,
+    `/xrpc/${METHOD}/x`,
+    `/xrpc/${METHOD}%00`,
+    `/xrpc/${METHOD}%2f`,
+    `/XRPC/${METHOD}`,
+    `/xrpc/${METHOD.toUpperCase()}`,
+    '/xrpc/zone.stratos.admin.stats/',
+    '/xrpc/ZONE.stratos.admin.stats',
+  ])('MTX-007: %s is none of ours', async (path) => {
+    const { hostname, port } = new URL(network().serviceUrl)
+    const socket = connect(Number(port), hostname)
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    const answer = await text(socket)
+    expect(answer.slice(9, 12)).toMatch(/^(400|404|501)$/)
+    expect(answer).not.toContain('"domains"')
+  })
+
+  it('is none while the very same one is', async () => {
+    expect((await get(`/xrpc/${METHOD}`)).body.domains).toEqual(expect.any(Array))
+  })
+})
+
+it('BND-013: lets no cache keep what a caller was answered, or refused', async () => {
+  for (const path of [
+    'zone.stratos.server.listDomains',
+    'zone.stratos.server.listSessions',
+    'com.example.no',
+  ]) {
+    const { headers } = await get(`/xrpc/${path}`)
+    expect(headers['cache-control'], path).toBe('private, no-store')
+    expect(headers['vary'], path).toBe('Authorization, DPoP')
+  }
+  expect((await get('/oauth/status')).headers['cache-control']).toBe('no-store')
+})
+
 describe('browsers on other origins', () => {
   it('OPS-001: may ask, send the headers that clients need, and read the ones that answer', async () => {
     const url = `${network().serviceUrl}/xrpc/com.atproto.repo.createRecord`

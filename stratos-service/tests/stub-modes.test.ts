@@ -30,7 +30,7 @@ async function writer(network: Network, name: string) {
 describe('STRATOS_STUBS=off', () => {
   const network = useNetwork({ enrolled: true, serviceEnv: { STRATOS_STUBS: 'off' } })
 
-  it('STB-007: writes nothing to the PDS, and everything else works', async () => {
+  it('STB-007, CRY-009: writes nothing to the PDS, and everything else works', async () => {
     const net = network()
     const { did, client, call, record } = await writer(net, 'alice')
     const before = await commitOf(net, did)

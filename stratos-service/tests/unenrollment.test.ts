@@ -130,7 +130,7 @@ describe('unenrolling', () => {
     expect(bytes.includes(written.body.cid)).toBe(false)
   })
 
-  it('ENR-007: lets no credential act any more, and makes no store anew', async () => {
+  it('ENR-007, TOK-031: lets no credential act any more, and makes no store anew', async () => {
     const net = network()
     const erin = await newAccount('erin')
     const client = await ProofClient.signIn(net, erin)

@@ -375,7 +375,7 @@ describe('Authenticator', () => {
     })
   })
 
-  it('sees repeated headers and absolute targets as Node hands them over', async () => {
+  it('DPP-017: sees repeated headers and absolute targets as Node hands them over', async () => {
     const { auth, alice, registered, withKey, proof } = await setUpAuth()
     const key = await registered(alice)
     const server = createServer((req, res) => {

@@ -82,7 +82,7 @@ describe('DpopProofs', () => {
     expect(outcome.jkt).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I')
   })
 
-  it('takes iat up to a minute off, query and fragment in htu, and members it does not know', async () => {
+  it('DPP-011: takes iat up to a minute off, query and fragment in htu, and members it does not know', async () => {
     const { check } = setUp()
     const key = new ClientKey()
     for (const change of [
@@ -96,6 +96,10 @@ describe('DpopProofs', () => {
       expect(await check(key.proof({ ...GOOD, ...change }), {})).toEqual({ jkt: key.jkt })
     }
     expect(await check(key.proof(GOOD, { kid: 'key-1' }))).toEqual({ jkt: key.jkt })
+    for (const iat of [NOW_SEC - 60, NOW_SEC + 60]) {
+      const proof = key.proof({ ...GOOD, iat, nonce: undefined })
+      expect(await refusal(check(proof))).toMatchObject({ code: 'UseDpopNonce' })
+    }
   })
 
   it('needs no ath where there is no token', async () => {
@@ -119,9 +123,9 @@ describe('DpopProofs', () => {
 
     it.each<[string, string | string[], RegExp]>([
       ['no proof', [], /must be a DPoP header/],
-      ['two proofs', [key.proof(GOOD), key.proof(GOOD)], /one DPoP header/],
-      ['two proofs in one header', `${key.proof(GOOD)}, ${key.proof(GOOD)}`, /compact form/],
-      ['an empty header', '', /compact form/],
+      ['DPP-017: two proofs', [key.proof(GOOD), key.proof(GOOD)], /one DPoP header/],
+      ['DPP-017: two proofs in one header', `${key.proof(GOOD)}, ${key.proof(GOOD)}`, /compact form/],
+      ['DPP-017: an empty header', '', /compact form/],
       ['two parts', `${goodHeader}.${goodPayload}`, /compact form/],
       ['an empty signature', `${goodHeader}.${goodPayload}.`, /compact form/],
       ['a huge proof', bad({ filler: 'x'.repeat(10_000) }), /longer than/],

@@ -47,7 +47,7 @@ describe('ReplayCache', () => {
     }
   })
 
-  it('forgets what has expired, so that a steady flow takes steady room', async () => {
+  it('DPP-019: forgets what has expired, so that a steady flow takes steady room', async () => {
     const { clock, cache } = clockedCache({ maxEntries: 100_000 })
     let largest = 0
     for (let i = 0; i < 20_000; i++) {

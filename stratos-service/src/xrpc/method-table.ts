@@ -69,6 +69,8 @@ export class MethodTable {
     this.#logger = options.logger
     this.server.router.disable('x-powered-by')
     this.server.router.disable('etag')
+    // Names of methods are compared character by character; the XRPC server's router has no way to be told.
+    Object.assign(this.server.routes, { caseSensitive: true, strict: true })
   }
 
   /** Method and guard of every route, for the review of the list. */

@@ -1,0 +1,169 @@
+import { Secp256k1Keypair } from '@atproto/crypto'
+import { verifyRepoCar } from '@atproto/repo'
+import { authorize, ProofClient, sendRequest, waitUntil, type Answer, type Instance } from 'test-network'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { makeUpAccount } from './_util/made-up-account.ts'
+import { accountOf, useNetwork } from './_util/network.ts'
+import { POST, post } from './_util/post.ts'
+import { ENROLLMENT, listPublic } from './_util/public-repo.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+const STATUS = 'zone.stratos.enrollment.status'
+const RESOLVE = 'zone.stratos.identity.resolveEnrollments'
+
+const network = useNetwork({ storage: 'postgres', layout: 'shared', enrolled: true })
+let second: Instance
+beforeAll(async () => {
+  second = await network().startInstance()
+}, 240_000)
+
+const urlOf = (nsid: string, query: string) => `${network().serviceUrl}/xrpc/${nsid}?${query}`
+const origin = () => network().serviceUrl.replace('localhost', '127.0.0.1')
+
+async function begin(handle: string) {
+  const url = `${origin()}/oauth/authorize?${new URLSearchParams({ handle })}`
+  const answer = await sendRequest('GET', url)
+  const cookie = String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? ''
+  return { location: new URL(String(answer.headers.location)), cookie }
+}
+
+describe('an enrollment', () => {
+  it('ENR-001: makes an empty repo, whose commit is signed by the key that is published', async () => {
+    const net = network()
+    const dave = await net.createAccount('dave.test')
+    await net.enroll(dave)
+    const records = () => listPublic(net, dave.did, ENROLLMENT)
+    await waitUntil('the enrollment is published', async () => (await records()).length === 1)
+    const [published] = await records()
+    const client = await ProofClient.signIn(net, dave)
+    const exported = await client.call('GET', 'zone.stratos.sync.getRepo', { params: { did: dave.did } })
+    const signingKey = String(published?.value['signingKey'])
+    expect((await verifyRepoCar(exported.bytes, dave.did, signingKey)).creates).toEqual([])
+    const another = await Secp256k1Keypair.create()
+    await expect(verifyRepoCar(exported.bytes, dave.did, another.did())).rejects.toThrow()
+    const description = await client.call('GET', 'com.atproto.repo.describeRepo', {
+      params: { repo: dave.did },
+    })
+    expect(description.body.collections).toEqual([])
+  })
+
+  it('RAC-007: that two browsers complete at once is one, with one key and one repo', async () => {
+    const net = network()
+    const erin = await net.createAccount('erin.test')
+    const browsers = [await begin(erin.handle), await begin(erin.handle)]
+    const callbacks = []
+    for (const { location } of browsers) callbacks.push(String(await authorize(location, erin)))
+    const answers = await Promise.all(
+      callbacks.map((url, index) =>
+        sendRequest('GET', url, { headers: { cookie: browsers[index]?.cookie ?? '' } }),
+      ),
+    )
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expect(answers.filter(({ body }) => body.enrolled === true)).toHaveLength(1)
+    const { signingKey } = (await sendRequest('GET', urlOf(STATUS, `did=${erin.did}`))).body
+    const client = await ProofClient.signIn(net, erin)
+    const exported = await client.call('GET', 'zone.stratos.sync.getRepo', { params: { did: erin.did } })
+    expect((await verifyRepoCar(exported.bytes, erin.did, signingKey)).creates).toEqual([])
+  })
+
+  it('ENR-019: of a did:web with a port has the same DID in paths, databases and records', async () => {
+    const net = network()
+    const account = await makeUpAccount()
+    const { did } = account
+    expect(did).toContain('%3A')
+    const { cookie } = await begin(did)
+    const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
+    const callback = `${origin()}/oauth/callback?${new URLSearchParams(params)}`
+    expect((await sendRequest('GET', callback, { headers: { cookie } })).body).toMatchObject({ did })
+    const as = async (lxm: string) => {
+      const exp = Math.floor(Date.now() / 1000) + 60
+      return {
+        authorization: `Bearer ${await account.account.serviceJwt({ aud: net.serviceDid, lxm, exp })}`,
+      }
+    }
+    const create = 'com.atproto.repo.createRecord'
+    const record = post(net.serviceDid, 'from a port', ['general'])
+    const body = { repo: did, collection: POST, record }
+    const url = `${net.serviceUrl}/xrpc/${create}`
+    const made = await sendRequest('POST', url, { headers: await as(create), body })
+    expect(made.body.uri.startsWith(`at://${did}/${POST}/`)).toBe(true)
+    const list = 'com.atproto.repo.listRecords'
+    const query = new URLSearchParams({ repo: did, collection: POST })
+    const listed = await sendRequest('GET', urlOf(list, String(query)), { headers: await as(list) })
+    expect(listed.body.records.map(({ uri }: { uri: string }) => uri)).toEqual([made.body.uri])
+    const own = await sendRequest('GET', urlOf(STATUS, String(new URLSearchParams({ did }))), {
+      headers: await as(STATUS),
+    })
+    expect(own.body).toMatchObject({ did, enrolled: true })
+    // A key of a record has no percent sign; the port stands as it is.
+    expect(own.body.enrollmentRkey).toBe(net.serviceDid.replace('%3A', ':'))
+    await account.close()
+  })
+})
+
+describe('what others learn of an enrollment', () => {
+  it('ENR-013: has no attestation in it', async () => {
+    const bob = await ProofClient.signIn(network(), accountOf(network(), 'bob'))
+    const { did } = accountOf(network(), 'alice')
+    const { status, bytes } = await bob.call('GET', STATUS, { params: { did } })
+    expect(status).toBe(200)
+    expect(bytes.toString()).not.toMatch(/attestation|sig"/)
+  })
+
+  const LONG = `did:plc:${'a'.repeat(10_240)}`
+  it.each([
+    ['nothing', ''],
+    ['no value', 'did='],
+    ['two values', 'did=did:plc:a&did=did:plc:b'],
+    ['a member of an object', 'did[x]=1'],
+    ['ten kilobytes', `did=${LONG}`],
+    ['a NUL', 'did=did:plc:a%00b'],
+    ['a NUL alone', 'did=%00'],
+    ['half an escape', 'did=%E0%A4%A'],
+    ['letters of other scripts', `did=${encodeURIComponent('did:plc:älïcé')}`],
+  ])('ENR-015: asked for by %s is an invalid request', async (_what, query) => {
+    for (const nsid of [STATUS, RESOLVE]) {
+      const { status, body } = await sendRequest('GET', urlOf(nsid, query))
+      expect([status, body.error], nsid).toEqual([400, 'InvalidRequest'])
+    }
+  })
+})
+
+it('ENR-009: a boundary that is taken from a user is closed to them on every route of both instances', async () => {
+  const net = network()
+  const [alice, carol] = [accountOf(net, 'alice'), accountOf(net, 'carol')]
+  await net.setBoundaries(alice.did, ['general', 'writers'])
+  await net.setBoundaries(carol.did, ['general', 'writers'])
+  const author = await ProofClient.signIn(net, alice)
+  const record = post(net.serviceDid, 'canary-5150', ['writers'])
+  const body = { repo: alice.did, collection: POST, record }
+  const { uri } = (await author.call('POST', 'com.atproto.repo.createRecord', { body })).body
+  const rkey = uri.split('/').at(-1)
+  const reader = await ProofClient.signIn(net, carol)
+  const ask = (to: string, method: 'GET' | 'POST', nsid: string, params = {}, more = {}): Promise<Answer> => {
+    const url = reader.url(nsid, params)
+    return reader.send(method, url.replace(net.serviceUrl, to), {
+      headers: { dpop: reader.proof(method, url) },
+      ...more,
+    })
+  }
+  const key = { repo: alice.did, collection: POST, rkey }
+  const routes = (to: string) => [
+    () => ask(to, 'GET', 'com.atproto.repo.getRecord', key),
+    () => ask(to, 'GET', 'zone.stratos.repo.getRecord', key),
+    () => ask(to, 'GET', 'com.atproto.repo.listRecords', { repo: alice.did, collection: POST }),
+    () => ask(to, 'GET', 'zone.stratos.repo.listRecords', { repo: alice.did, collection: POST }),
+    () => ask(to, 'GET', 'zone.stratos.repo.hydrateRecord', { uri }),
+    () => ask(to, 'POST', 'zone.stratos.repo.hydrateRecords', {}, { body: { uris: [uri] } }),
+    () => ask(to, 'GET', 'com.atproto.sync.getRecord', { did: alice.did, collection: POST, rkey }),
+  ]
+  const all = [net.serviceUrl, second.url].flatMap(routes)
+  const shown = async () => {
+    const answers = await Promise.all(all.map((route) => route()))
+    return answers.map(({ bytes }) => bytes.includes('canary-5150'))
+  }
+  expect(await shown()).toEqual(all.map(() => true))
+  await net.setBoundaries(carol.did, ['general'])
+  await waitUntil('nothing is shown', async () => !(await shown()).includes(true), 5_000)
+  expect(await shown()).toEqual(all.map(() => false))
+})
