@@ -211,6 +211,26 @@ describe('the stream of a repo', () => {
     expect(ahead.errors).toEqual(['FutureCursor'])
   })
 
+  it('SUB-009: tells who followed a former repo of the account that something is missing', async () => {
+    const { did } = account('carol')
+    await network().setBoundaries(did, ['general'])
+    const last = await write(carol, 'carol', ['general'])
+    const before = await followAs({ did, cursor: 0 })
+    await before.until('the last commit', () => pathsOf(before).includes(last.path))
+    const { seq } = before.commits.at(-1)
+    const left = await carol.call('POST', 'zone.stratos.enrollment.unenroll', { body: {} })
+    expect(left.status, JSON.stringify(left.body)).toBe(200)
+    await network().enroll(account('carol'))
+    await network().setBoundaries(did, ['general'])
+    carol = await ProofClient.signIn(network(), account('carol'))
+    const { path } = await write(carol, 'carol', ['general'])
+
+    const after = await followAs({ did, cursor: seq })
+    await after.until('the commit to the new repo', () => pathsOf(after).includes(path))
+    expect(after.infos.map(({ name }) => name)).toEqual(['OutdatedCursor'])
+    expect(after.commits[0].seq).toBeGreaterThan(seq + 1)
+  })
+
   it('SUB-007: of one boundary has only changes behind it, removals included, and passes over the rest', async () => {
     const general = `${network().serviceDid}/general`
     const follower = await followAs({ did: account('alice').did, domain: general })

@@ -20,7 +20,8 @@ export async function initRepo(
     if ((await stores.repo.findHead()) !== null) return
     const rev = nextTid(undefined, nowMs)
     const commit = await buildInitialCommit({ did, rev, keypair })
-    if (afterSeq > 0) await stores.events.continueAfter(afterSeq)
+    // One number stays empty: followers of the former repo, whose end nothing tells of, have missed something.
+    if (afterSeq > 0) await stores.events.continueAfter(afterSeq + 1)
     await Promise.all([
       stores.repo.applyCommit(null, commit, { added: commit.newBlocks, removed: [], removedRecords: [] }),
       stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops: [] }), nowMs),
