@@ -1,21 +1,43 @@
 import { Secp256k1Keypair } from '@atproto/crypto'
 import { verifyRepoCar } from '@atproto/repo'
-import { authorize, ProofClient, sendRequest, waitUntil, type Answer, type Instance } from 'test-network'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { makeUpAccount } from './_util/made-up-account.ts'
+import {
+  authorize,
+  ProofClient,
+  sendRequest,
+  waitUntil,
+  type Answer,
+  type CallOptions,
+  type Instance,
+} from 'test-network'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 import { ENROLLMENT, listPublic } from './_util/public-repo.ts'
+import { StreamFollower } from './_util/stream-follower.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 const STATUS = 'zone.stratos.enrollment.status'
 const RESOLVE = 'zone.stratos.identity.resolveEnrollments'
 
-const network = useNetwork({ storage: 'postgres', layout: 'shared', enrolled: true })
+const SECRET = 'the secret of those who follow everything'
+const network = useNetwork({
+  storage: 'postgres',
+  layout: 'shared',
+  enrolled: true,
+  serviceEnv: { STRATOS_SYNC_TOKEN: SECRET, STRATOS_AUTHORIZE_PER_MINUTE: '10000' },
+})
+const streamUrl = () =>
+  urlOf('zone.stratos.sync.subscribeRecords', String(new URLSearchParams({ syncToken: SECRET, cursor: '0' })))
+
 let second: Instance
 beforeAll(async () => {
   second = await network().startInstance()
 }, 240_000)
+
+/** People of another PDS; for each a server is started, and nothing else has to be. */
+const crowd: MadeUpAccount[] = []
+afterAll(() => Promise.all(crowd.map((account) => account.close())))
 
 const urlOf = (nsid: string, query: string) => `${network().serviceUrl}/xrpc/${nsid}?${query}`
 const origin = () => network().serviceUrl.replace('localhost', '127.0.0.1')
@@ -25,6 +47,28 @@ async function begin(handle: string) {
   const answer = await sendRequest('GET', url)
   const cookie = String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? ''
   return { location: new URL(String(answer.headers.location)), cookie }
+}
+
+/** Goes through enrollment with an account whose server the test makes up. */
+async function enrollMadeUp(account: MadeUpAccount): Promise<Answer> {
+  const { cookie } = await begin(account.did)
+  const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
+  const callback = `${origin()}/oauth/callback?${new URLSearchParams(params)}`
+  return sendRequest('GET', callback, { headers: { cookie } })
+}
+
+/** Calls a method for an account that signs for itself. */
+async function callAs(
+  account: MadeUpAccount,
+  method: 'GET' | 'POST',
+  nsid: string,
+  options: CallOptions = {},
+) {
+  const exp = Math.floor(Date.now() / 1000) + 60
+  const token = await account.account.serviceJwt({ aud: network().serviceDid, lxm: nsid, exp })
+  const query = new URLSearchParams(options.params as Record<string, string> | undefined)
+  const headers = { authorization: `Bearer ${token}` }
+  return sendRequest(method, urlOf(nsid, String(query)), { headers, body: options.body })
 }
 
 describe('an enrollment', () => {
@@ -71,29 +115,15 @@ describe('an enrollment', () => {
     const account = await makeUpAccount()
     const { did } = account
     expect(did).toContain('%3A')
-    const { cookie } = await begin(did)
-    const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
-    const callback = `${origin()}/oauth/callback?${new URLSearchParams(params)}`
-    expect((await sendRequest('GET', callback, { headers: { cookie } })).body).toMatchObject({ did })
-    const as = async (lxm: string) => {
-      const exp = Math.floor(Date.now() / 1000) + 60
-      return {
-        authorization: `Bearer ${await account.account.serviceJwt({ aud: net.serviceDid, lxm, exp })}`,
-      }
-    }
-    const create = 'com.atproto.repo.createRecord'
+    expect((await enrollMadeUp(account)).body).toMatchObject({ did })
     const record = post(net.serviceDid, 'from a port', ['general'])
     const body = { repo: did, collection: POST, record }
-    const url = `${net.serviceUrl}/xrpc/${create}`
-    const made = await sendRequest('POST', url, { headers: await as(create), body })
+    const made = await callAs(account, 'POST', 'com.atproto.repo.createRecord', { body })
     expect(made.body.uri.startsWith(`at://${did}/${POST}/`)).toBe(true)
-    const list = 'com.atproto.repo.listRecords'
-    const query = new URLSearchParams({ repo: did, collection: POST })
-    const listed = await sendRequest('GET', urlOf(list, String(query)), { headers: await as(list) })
+    const params = { repo: did, collection: POST }
+    const listed = await callAs(account, 'GET', 'com.atproto.repo.listRecords', { params })
     expect(listed.body.records.map(({ uri }: { uri: string }) => uri)).toEqual([made.body.uri])
-    const own = await sendRequest('GET', urlOf(STATUS, String(new URLSearchParams({ did }))), {
-      headers: await as(STATUS),
-    })
+    const own = await callAs(account, 'GET', STATUS, { params: { did } })
     expect(own.body).toMatchObject({ did, enrolled: true })
     // A key of a record has no percent sign; the port stands as it is.
     expect(own.body.enrollmentRkey).toBe(net.serviceDid.replace('%3A', ':'))
@@ -166,4 +196,66 @@ it('ENR-009: a boundary that is taken from a user is closed to them on every rou
   await net.setBoundaries(carol.did, ['general'])
   await waitUntil('nothing is shown', async () => !(await shown()).includes(true), 5_000)
   expect(await shown()).toEqual(all.map(() => false))
+})
+
+describe('many accounts', () => {
+  const CROWD = process.env['STRATOS_TEST_LONG'] === 'true' ? 250 : 20
+
+  it(
+    `ENR-017: of ${CROWD} enrollments the stream tells each once, and then what happens`,
+    { timeout: 300_000 },
+    async () => {
+      const before = new StreamFollower(streamUrl())
+      for (let n = 0; n < CROWD; n += 1) {
+        const account = await makeUpAccount()
+        crowd.push(account)
+        expect((await enrollMadeUp(account)).body.enrolled).toBe(true)
+      }
+      const follower = new StreamFollower(streamUrl())
+      const told = ({ enrollments }: StreamFollower) =>
+        enrollments
+          .map(({ did }) => String(did))
+          .filter((did) => crowd.some((account) => account.did === did))
+      for (const each of [before, follower]) {
+        await each.until('everybody', () => told(each).length >= CROWD)
+        expect(told(each).toSorted()).toEqual(crowd.map(({ did }) => did).toSorted())
+      }
+      await network().setBoundaries(crowd[0]?.did ?? '', ['writers'])
+      for (const each of [before, follower]) {
+        await each.until('the change', () => told(each).length > CROWD)
+        expect(told(each).slice(CROWD)).toEqual([crowd[0]?.did])
+        each.close()
+      }
+      await network().setBoundaries(crowd[0]?.did ?? '', ['general'])
+    },
+  )
+
+  it('RAC-015: who write at the same time have their own records, and nothing of the others', async () => {
+    const { serviceDid } = network()
+    const texts = (author: number) => Array.from({ length: 20 }, (_, n) => `of-${author}-the-${n}-post`)
+    const writers = crowd.slice(0, 50)
+    const made = await Promise.all(
+      writers.map(async (account, author) => {
+        const uris: string[] = []
+        for (const text of texts(author)) {
+          const body = { repo: account.did, collection: POST, record: post(serviceDid, text, ['general']) }
+          const answer = await callAs(account, 'POST', 'com.atproto.repo.createRecord', { body })
+          expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+          uris.push(answer.body.uri)
+        }
+        return uris
+      }),
+    )
+    for (const [author, account] of writers.entries()) {
+      const { did } = account
+      const { signingKey } = (await callAs(account, 'GET', STATUS, { params: { did } })).body
+      const exported = await callAs(account, 'GET', 'zone.stratos.sync.getRepo', { params: { did } })
+      const { creates } = await verifyRepoCar(exported.bytes, did, signingKey)
+      const uriOf = ({ collection, rkey }: { collection: string; rkey: string }) =>
+        `at://${did}/${collection}/${rkey}`
+      expect(creates.map(uriOf).toSorted()).toEqual(made[author]?.toSorted())
+      const found = exported.bytes.toString('latin1').match(/of-\d+-the-\d+-post/g) ?? []
+      expect(found.toSorted()).toEqual(texts(author).toSorted())
+    }
+  })
 })
