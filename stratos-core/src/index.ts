@@ -158,7 +158,7 @@ export type {
   TemporaryBytes,
   UploadedBlob,
   Tombstone,
-  WriteAllowance,
+  RateAllowance,
   WriteRate,
   WriteRateLimiter,
 } from './storage/index.ts'

@@ -47,6 +47,8 @@ export function createHttpApp(options: HttpOptions): Express {
   })
   app.use('/xrpc', neverStored)
   app.use('/oauth', options.oauth)
+  // Not for a path: the methods are less particular about theirs.
+  app.use(notToBeKept)
   app.use(options.streams)
   app.use(options.xrpc)
   app.use((_req, res) => {
@@ -78,6 +80,13 @@ const requestId: RequestHandler = (req, res, next) => {
 const originForm: RequestHandler = (req, res, next) => {
   if (req.url.startsWith('/')) return next()
   res.status(400).json({ error: 'InvalidRequest', message: 'the request target must be a path' })
+}
+
+/** What a method answers depends on who asks. Blobs say otherwise: they may be kept by their reader and asked for again. */
+const notToBeKept: RequestHandler = (_req, res, next) => {
+  res.setHeader('Cache-Control', 'private, no-store')
+  res.setHeader('Vary', 'Authorization, DPoP')
+  next()
 }
 
 function securityHeaders(secure: boolean): RequestHandler {

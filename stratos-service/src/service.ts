@@ -17,9 +17,10 @@ import { buildWriteRate } from './composition/write-rate.ts'
 import { composeWrites, stubSettingsOf } from './composition/writes.ts'
 import type { Config } from './config/config.ts'
 import { createHttpApp } from './http.ts'
-import { refuseStalledBodies } from './stalled-bodies.ts'
+import { closeStalled } from './stalled-connections.ts'
 import { buildDidDocument } from './identity/did-document.ts'
 import { KeyedLock } from './limits/keyed-lock.ts'
+import { ReadRates } from './limits/read-rates.ts'
 import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
 import { ExplainAccess } from './operations/explain-access.ts'
@@ -186,7 +187,12 @@ export async function startService(
   })
   const addressOf = (req: Parameters<typeof clientAddress>[0]) =>
     clientAddress(req, config.server.trustedProxies)
-  const methods = new MethodTable({ auth: authenticator, addressOf, logger })
+  const methods = new MethodTable({
+    auth: authenticator,
+    reads: new ReadRates(config.limits.reads, nowMs),
+    addressOf,
+    logger,
+  })
   addRoutes(methods, {
     writes,
     ...reading,
@@ -245,7 +251,7 @@ export async function startService(
     app,
   )
   server.maxHeadersCount = 100
-  refuseStalledBodies(server, config.limits.bodyIdleMs)
+  closeStalled(server, config.limits.idleMs)
   if (background) await lifeCycles.resume()
   server.on('upgrade', (req, socket, head) => endpoint.upgrade(req, socket, head))
   if (background) await blobs.keeper.start()

@@ -9,9 +9,10 @@ import {
   verifyRepo,
 } from '@atproto/repo'
 import { parseCid } from '@atproto/lex-data'
-import { ProofClient, sendRequest, type Account, type Answer } from 'test-network'
+import { ProofClient, sendRequest, serviceJwt, waitUntil, type Account, type Answer } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startAppView, type AppView } from './_util/appview.ts'
+import { damageBlock } from './_util/damage-block.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 import { seededRandom } from './_util/random.ts'
@@ -388,6 +389,27 @@ describe('hydration', () => {
     expect([blocked.status, blocked.body.error]).toEqual([404, 'RecordBlocked'])
   })
 
+  it('HYD-005: counts a record whose stored bytes are damaged as missing, and gives the others', async () => {
+    const author = await newAuthor('damaged.test', ['general'])
+    const made: Made[] = []
+    for (let index = 0; index < 100; index++)
+      made.push(await write(author.client, author.did, post(network().serviceDid, `n${index}`, ['general'])))
+    const poison = made[50]!
+    await damageBlock(network(), poison.cid)
+    const answer = await hydrate('bob', { uris: made.map(({ uri }) => uri) })
+    expect([answer.status, answer.body.notFound]).toEqual([200, [poison.uri]])
+    expect(urisOf(answer)).toEqual(made.map(({ uri }) => uri).filter((uri) => uri !== poison.uri))
+    const at = (rkey: string) =>
+      get('bob', 'com.atproto.repo.getRecord', { repo: author.did, collection: POST, rkey })
+    expect(comparable(await at(poison.rkey))).toEqual(comparable(await at(MISSING)))
+    const listed = await get('bob', 'com.atproto.repo.listRecords', {
+      ...{ repo: author.did, collection: POST, limit: 100 },
+    })
+    expect([listed.status, listed.body.records.length]).toEqual([200, 99])
+    const proven = await hydrate('bob', { uris: made.map(({ uri }) => uri), proof: true })
+    expect([proven.status, proven.body.notFound]).toEqual([200, [poison.uri]])
+  })
+
   it('refuses more than a hundred', async () => {
     const answer = await hydrate('bob', { uris: Array.from({ length: 101 }, () => missing) })
     expect([answer.status, answer.body.error]).toEqual([400, 'TooManyUris'])
@@ -431,8 +453,60 @@ describe('hydration', () => {
   })
 })
 
+describe('answers', () => {
+  it('BND-013: are kept by nobody, and differ by who asks', async () => {
+    const made = await byAlice('not for caches', ['general'])
+    const at = { did: alice.did, repo: alice.did, collection: POST, rkey: made.rkey, uri: made.uri }
+    const answers = [
+      await get('bob', 'com.atproto.repo.getRecord', at),
+      await get('carol', 'com.atproto.repo.getRecord', at),
+      await get('bob', 'com.atproto.repo.listRecords', at),
+      await get('bob', 'com.atproto.repo.describeRepo', at),
+      await get('bob', 'zone.stratos.repo.hydrateRecord', at),
+      await clients.bob.call('POST', 'zone.stratos.repo.hydrateRecords', { body: { uris: [made.uri] } }),
+      await get('bob', 'com.atproto.sync.getRecord', at),
+      await get('alice', 'zone.stratos.sync.getRepo', at),
+      await get('bob', 'zone.stratos.sync.getRepo', at),
+      await get('bob', 'zone.stratos.enrollment.status', at),
+      await sendRequest('GET', clients.bob.url('com.atproto.repo.getRecord', at)),
+      await sendRequest('GET', clients.bob.url('zone.stratos.sync.getRepo', at)),
+      await get('bob', 'com.atproto.repo.getRecord', { repo: 'nobody' }),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([
+      ...[200, 404, 200, 200, 200, 200, 200, 200, 403, 200, 404, 401, 400],
+    ])
+    for (const { headers } of answers) {
+      expect(headers['cache-control']).toBe('private, no-store')
+      expect(headers['vary']).toBe('Authorization, DPoP')
+    }
+  })
+
+  it('BND-017: what was made for another Stratos service opens nothing here', async () => {
+    const made = await byAlice('of this service', ['general'])
+    const nsid = 'com.atproto.repo.getRecord'
+    const other = 'did:web:other-stratos.example'
+    const bob = accountOf(network(), 'bob')
+    const params = { repo: alice.did, collection: POST, rkey: made.rkey }
+    const withToken = async (aud: string) => {
+      const authorization = `Bearer ${await serviceJwt(network(), bob, nsid, aud)}`
+      return sendRequest('GET', clients.bob.url(nsid, params), { headers: { authorization } })
+    }
+    expect((await withToken(network().serviceDid)).status).toBe(200)
+    expect((await withToken(other)).status).toBe(401)
+    const elsewhere = new ProofClient(network().serviceUrl)
+    const registered = await elsewhere.register({ ...network(), serviceDid: other }, bob)
+    expect(registered.status).toBe(401)
+    expect((await elsewhere.call('GET', nsid, { params })).status).toBe(401)
+    // A boundary of the same name is another one, for writers and for readers.
+    const record = post(other, 'from elsewhere', ['general'])
+    const body = { repo: alice.did, collection: POST, record }
+    const refused = await clients.alice.call('POST', 'com.atproto.repo.createRecord', { body })
+    expect([refused.status, refused.body.error]).toEqual([400, 'ServiceMismatch'])
+  })
+})
+
 describe('a proof', () => {
-  it('SYN-005: of a record is accepted by two libraries, and has nothing of other records but keys and CIDs', async () => {
+  it('SYN-005 SYN-007: of a record is accepted by two libraries, and has nothing of other records but keys and CIDs', async () => {
     const made = await byAlice('to be proven', ['general'])
     await byAlice('canary of somebody else', ['writers'])
     const answer = await prove('bob', made.rkey)
@@ -594,6 +668,28 @@ describe('an export', () => {
     const { root, blocks: less } = await readCarWithRoot(bytesOf(forService))
     expect(less.has(root)).toBe(true)
     expect(less.size).toBeLessThan(blocks.size)
+  })
+
+  it('SYN-009: that its reader leaves gives everything back at once', async () => {
+    const author = await newAuthor('abandoned.test', ['general'])
+    for (let index = 0; index < 40; index++) {
+      const record = post(network().serviceDid, `n${index}`, ['general'], { more: 'x'.repeat(240_000) })
+      await write(author.client, author.did, record)
+    }
+    const url = author.client.url('zone.stratos.sync.getRepo', { did: author.did })
+    // More than there are places for exports.
+    for (let count = 0; count < 12; count++) {
+      const leaving = new AbortController()
+      const headers = { authorization: `DPoP ${author.client.token}`, dpop: author.client.proof('GET', url) }
+      const answer = await fetch(url, { headers, signal: leaving.signal })
+      const status = answer.status
+      leaving.abort()
+      // The place is free when the connection's end has arrived.
+      if (status === 503) count -= 1
+      else expect(status).toBe(200)
+    }
+    const all = () => author.client.call('GET', 'zone.stratos.sync.getRepo', { params: { did: author.did } })
+    await waitUntil('getting the places back', async () => (await all()).status === 200, 5_000)
   })
 
   it('of an unknown repo is not there; services list those that are', async () => {

@@ -110,6 +110,9 @@ export class ServiceProcess {
       // Everybody on a local network has one address.
       STRATOS_AUTHORIZE_PER_MINUTE: '10000',
       STRATOS_HANDLE_LOOKUPS_PER_MINUTE: '10000',
+      STRATOS_READS_PER_MINUTE: '1000000',
+      STRATOS_ANONYMOUS_READS_PER_MINUTE: '1000000',
+      STRATOS_SERVICE_READS_PER_MINUTE: '1000000',
       STRATOS_LOG_LEVEL: 'info',
       ...env,
     }

@@ -34,4 +34,4 @@ export type {
 export type { ReplayStore } from './replay-store.ts'
 export type { BlockChanges, RepoHead, RepoStore } from './repo-store.ts'
 export type { SessionKey, SessionStore } from './session-store.ts'
-export type { WriteAllowance, WriteRate, WriteRateLimiter } from './write-rate-limiter.ts'
+export type { RateAllowance, WriteRate, WriteRateLimiter } from './write-rate-limiter.ts'

@@ -9,13 +9,13 @@ export interface WriteRate {
   readonly cooldownJitterMs: number
 }
 
-/** What is left of a user's window. */
-export interface WriteAllowance {
-  /** Writes in a whole window. */
+/** What is left of somebody's window. */
+export interface RateAllowance {
+  /** Requests, or writes, in a whole window. */
   readonly limit: number
   readonly windowMs: number
   readonly remaining: number
-  /** Until the oldest counted write leaves the window. */
+  /** Until there is more again. */
   readonly resetAfterMs: number
 }
 
@@ -29,7 +29,7 @@ export interface WriteRateLimiter {
    * @returns what is left afterwards
    * @throws {RateLimitedError} which says how long the pause lasts
    */
-  charge(did: Did, writes: number): Promise<WriteAllowance>
+  charge(did: Did, writes: number): Promise<RateAllowance>
   /** Takes back writes that were counted and came to nothing. */
   refund(did: Did, writes: number): Promise<void>
   /** Drops what is remembered of a user. */

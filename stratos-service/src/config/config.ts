@@ -142,7 +142,12 @@ export function buildConfig(env: Env) {
     limits: {
       authorizePerMinute: env.STRATOS_AUTHORIZE_PER_MINUTE,
       handleLookupsPerMinute: env.STRATOS_HANDLE_LOOKUPS_PER_MINUTE,
-      bodyIdleMs: env.STRATOS_BODY_IDLE_TIMEOUT_MS,
+      idleMs: env.STRATOS_BODY_IDLE_TIMEOUT_MS,
+      reads: {
+        perAccount: env.STRATOS_READS_PER_MINUTE,
+        perNetwork: env.STRATOS_ANONYMOUS_READS_PER_MINUTE,
+        perService: env.STRATOS_SERVICE_READS_PER_MINUTE,
+      },
     },
     writeRate: {
       maxWrites: env.STRATOS_WRITE_RATE_MAX_WRITES,

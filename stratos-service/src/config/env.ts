@@ -2,6 +2,7 @@ import { optional, required, type Option } from './option.ts'
 import { SSL_MODES } from './postgres.ts'
 import { BLOB_VARIABLES } from './blob-variables.ts'
 import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url, valkeyUrl } from './readers.ts'
+import { READ_LIMIT_ENV } from './read-limit-env.ts'
 import { STREAM_ENV } from './stream-env.ts'
 
 /**
@@ -265,11 +266,12 @@ export const ENV_TABLE = {
     'Limits',
     'Handles that are looked up for one account, or one address without an account, in a minute',
   ),
+  ...READ_LIMIT_ENV,
   STRATOS_BODY_IDLE_TIMEOUT_MS: optional(
     integer(100, 600_000),
     30_000,
     'Limits',
-    'How long a request body may pause before the connection is closed',
+    'How long a request body, or whoever reads an answer, may pause before the connection is closed',
   ),
   STRATOS_WRITE_RATE_MAX_WRITES: optional(
     integer(1, 1_000_000),

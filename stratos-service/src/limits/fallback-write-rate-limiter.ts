@@ -2,7 +2,7 @@ import {
   RateLimitedError,
   StratosError,
   type Did,
-  type WriteAllowance,
+  type RateAllowance,
   type WriteRateLimiter,
 } from 'stratos-core'
 
@@ -16,7 +16,7 @@ export class FallbackWriteRateLimiter implements WriteRateLimiter {
     this.#local = local
   }
 
-  async charge(did: Did, writes: number): Promise<WriteAllowance> {
+  async charge(did: Did, writes: number): Promise<RateAllowance> {
     try {
       return await this.#shared.charge(did, writes)
     } catch (err) {

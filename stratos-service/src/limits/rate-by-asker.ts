@@ -1,4 +1,4 @@
-import { RateLimitedError } from 'stratos-core'
+import { RateLimitedError, type RateAllowance } from 'stratos-core'
 
 const WINDOW_MS = 60_000
 const MAX_ASKERS = 50_000
@@ -15,20 +15,32 @@ export class RateByAsker {
     this.#nowMs = nowMs
   }
 
-  /** Counts one request. @throws {StratosError} `RateLimitExceeded` if it is one too many */
-  charge(asker: string): void {
+  /**
+   * Counts one request.
+   *
+   * @returns what is left of this minute
+   * @throws {StratosError} `RateLimitExceeded` if it is one too many
+   */
+  charge(asker: string): RateAllowance {
     const nowMs = this.#nowMs()
-    const window = this.#windows.get(asker)
-    if (window !== undefined && window.endsAtMs > nowMs) {
-      if (window.count >= this.#perMinute) throw new RateLimitedError(window.endsAtMs - nowMs)
-      window.count += 1
-      return
-    }
+    const window = this.#windowOf(asker, nowMs)
+    const resetAfterMs = window.endsAtMs - nowMs
+    if (window.count >= this.#perMinute) throw new RateLimitedError(resetAfterMs)
+    window.count += 1
+    const limit = this.#perMinute
+    return { limit, windowMs: WINDOW_MS, remaining: limit - window.count, resetAfterMs }
+  }
+
+  #windowOf(asker: string, nowMs: number) {
+    const known = this.#windows.get(asker)
+    if (known !== undefined && known.endsAtMs > nowMs) return known
     this.#windows.delete(asker)
     for (const [oldest, { endsAtMs }] of this.#windows) {
       if (endsAtMs > nowMs && this.#windows.size < MAX_ASKERS) break
       this.#windows.delete(oldest)
     }
-    this.#windows.set(asker, { count: 1, endsAtMs: nowMs + WINDOW_MS })
+    const window = { count: 0, endsAtMs: nowMs + WINDOW_MS }
+    this.#windows.set(asker, window)
+    return window
   }
 }

@@ -2,7 +2,7 @@ import {
   RateLimitedError,
   StratosError,
   type Did,
-  type WriteAllowance,
+  type RateAllowance,
   type WriteRate,
   type WriteRateLimiter,
 } from 'stratos-core'
@@ -50,7 +50,7 @@ export class SharedWriteRateLimiter<M> implements WriteRateLimiter {
     this.#random = random
   }
 
-  async charge(did: Did, writes: number): Promise<WriteAllowance> {
+  async charge(did: Did, writes: number): Promise<RateAllowance> {
     // What is only asked is not written, so it would not come to light that another instance knows better.
     if (writes === 0) this.#known.delete(did)
     const { state, retryAfterMs, nowMs } = await this.#change(did, (before, nowMs) => ({

@@ -1,7 +1,7 @@
 import {
   RateLimitedError,
   type Did,
-  type WriteAllowance,
+  type RateAllowance,
   type WriteRate,
   type WriteRateLimiter,
 } from 'stratos-core'
@@ -23,7 +23,7 @@ export class MemoryWriteRateLimiter implements WriteRateLimiter {
     this.#random = random
   }
 
-  async charge(did: Did, writes: number): Promise<WriteAllowance> {
+  async charge(did: Did, writes: number): Promise<RateAllowance> {
     const before = this.#states.get(did) ?? NO_WRITES
     const nowMs = this.#nowMs()
     const { state, retryAfterMs } = chargeWrites(before, writes, this.#rate, nowMs, this.#random)

@@ -1,4 +1,4 @@
-import type { WriteAllowance, WriteRate } from 'stratos-core'
+import type { RateAllowance, WriteRate } from 'stratos-core'
 
 /** What has to be remembered of one user. */
 export interface WriteRateState {
@@ -47,7 +47,7 @@ export function refundWrites({ recent, pausedUntilMs }: WriteRateState, writes: 
 }
 
 /** What a state leaves of the window. */
-export function allowanceOf(state: WriteRateState, rate: WriteRate, nowMs: number): WriteAllowance {
+export function allowanceOf(state: WriteRateState, rate: WriteRate, nowMs: number): RateAllowance {
   const recent = state.recent.filter(([atMs]) => atMs > nowMs - rate.windowMs)
   const counted = recent.reduce((sum, [, count]) => sum + count, 0)
   const oldestAtMs = recent[0]?.[0] ?? nowMs

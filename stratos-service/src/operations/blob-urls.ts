@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { parseCid, parseDid, type Did, type UserViewer } from 'stratos-core'
+import { ANONYMOUS, parseCid, parseDid, type Did, type UserViewer, type Viewer } from 'stratos-core'
 import { blobNotFound, type OpenBlob, type ReadBlobs } from './read-blobs.ts'
 
 /** Who is enrolled, as of when. */
@@ -62,15 +62,18 @@ export class BlobUrls {
     return { expiresAtMs, tokens }
   }
 
-  /** @throws {StratosError} `BlobNotFound`, whatever is wrong with the token; otherwise as `ReadBlobs.open` */
-  async open(token: string): Promise<OpenBlob> {
+  /**
+   * @param charge counts the read: of the viewer that the token names, or of nobody in particular if it is not one of ours
+   * @throws {StratosError} `BlobNotFound`, whatever is wrong with the token; otherwise as `ReadBlobs.open`, or `charge`
+   */
+  async open(token: string, charge: (viewer: Viewer) => void): Promise<OpenBlob> {
     const claim = this.#decode(token)
+    charge(claim === null ? ANONYMOUS : viewerOf(claim.viewer, new Set()))
     if (claim === null || claim.expiresAtMs <= this.#nowMs()) throw blobNotFound()
     const { viewer: did, epoch, owner, cid } = claim
     const membership = await this.#memberships.find(did)
     if (membership?.epoch !== epoch) throw blobNotFound()
-    const { boundaries } = membership
-    return this.#blobs.open({ kind: 'user', did, enrolled: true, boundaries }, owner, cid)
+    return this.#blobs.open(viewerOf(did, membership.boundaries), owner, cid)
   }
 
   #encode({ viewer, epoch, owner, cid, expiresAtMs }: Claim): string {
@@ -104,4 +107,8 @@ export class BlobUrls {
   #mac(text: string): Buffer {
     return createHmac('sha256', this.#key).update(text).digest()
   }
+}
+
+function viewerOf(did: Did, boundaries: ReadonlySet<string>): UserViewer {
+  return { kind: 'user', did, enrolled: true, boundaries }
 }

@@ -9,7 +9,7 @@ import {
   type BlobStore,
   type Did,
   type UserViewer,
-  type WriteAllowance,
+  type RateAllowance,
   type WriteRateLimiter,
 } from 'stratos-core'
 import type { Logger } from '../logger.ts'
@@ -33,7 +33,7 @@ export interface UploadResult {
   readonly cid: ReturnType<typeof cidForRawHash>
   readonly mimeType: string
   readonly size: number
-  readonly allowance: WriteAllowance
+  readonly allowance: RateAllowance
 }
 
 export interface BlobLimits {

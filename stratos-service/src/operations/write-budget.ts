@@ -2,7 +2,7 @@ import {
   StratosError,
   type Did,
   type ErrorCode,
-  type WriteAllowance,
+  type RateAllowance,
   type WriteRateLimiter,
 } from 'stratos-core'
 
@@ -40,7 +40,7 @@ export class WriteBudget {
     did: Did,
     count: number,
     work: () => Promise<T>,
-  ): Promise<{ result: T; allowance: WriteAllowance }> {
+  ): Promise<{ result: T; allowance: RateAllowance }> {
     await this.#failures.charge(did, 0)
     const allowance = await this.#writes.charge(did, count)
     try {

@@ -1,5 +1,5 @@
 import type { LexMap } from '@atproto/lex-data'
-import type { AtUri, Nsid, Rkey, Tid, WriteAllowance } from 'stratos-core'
+import type { AtUri, Nsid, Rkey, Tid, RateAllowance } from 'stratos-core'
 
 /** One change of one record, as a caller asks for it. */
 export type Write =
@@ -37,7 +37,7 @@ export interface WriteOptions {
 
 export interface WriteResult {
   /** What the author may still write for now. */
-  readonly allowance: WriteAllowance
+  readonly allowance: RateAllowance
   /** Absent if nothing changed, as when deleting a missing record. */
   readonly commit?: { readonly cid: string; readonly rev: Tid }
   /** In the order of the writes; a delete has neither `uri` nor `cid`. */

@@ -55,7 +55,11 @@ export function wireErrorOf(code: ErrorCode): WireError {
 /** Headers that go with an outcome, such as when to come back. */
 export function headersOf(err: StratosError): Readonly<Record<string, string>> {
   if (err instanceof RateLimitedError) {
-    return { 'Retry-After': String(Math.ceil(err.retryAfterMs / 1000)), 'RateLimit-Remaining': '0' }
+    return {
+      'Retry-After': String(Math.ceil(err.retryAfterMs / 1000)),
+      'RateLimit-Remaining': '0',
+      'RateLimit-Reset': String(Math.ceil((Date.now() + err.retryAfterMs) / 1000)),
+    }
   }
   return err.code === 'ServiceUnavailable' ? { 'Retry-After': '1' } : {}
 }

@@ -16,9 +16,11 @@ import { toAuthRequest } from '../auth/express-request.ts'
 import type { Guard } from '../auth/guards.ts'
 import type { Logger } from '../logger.ts'
 import { networkOf } from '../limits/network-of.ts'
+import type { ReadRates } from '../limits/read-rates.ts'
 import { headersOf, toXrpcError } from './errors.ts'
 import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
+import { setRateLimitHeaders } from './rate-limit-headers.ts'
 import { withQuietInput } from './quiet-schema.ts'
 import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
 import { sendBlob, type BlobAnswer } from './send-blob.ts'
@@ -45,11 +47,22 @@ export type Handler<M extends Method, V extends Viewer> = (
 /** What a handler answers with: a body, or one that is put together already, or will be while it is sent. */
 type Answer<M extends Method> = l.InferMethodOutputBody<M> | PreparedBody | StreamedBody
 
+/** A call that is answered with a blob. */
+export interface BlobCall<V extends Viewer, Params> extends Pick<
+  Call<V, Params, undefined>,
+  'viewer' | 'params'
+> {
+  /** Counts a read of somebody whom only the handler gets to know. @throws {StratosError} `RateLimitExceeded` */
+  readonly charge: (viewer: Viewer) => void
+}
+
 export interface RouteLimits {
   /** Largest JSON body; 64 KiB unless said otherwise. */
   readonly maxJsonBytes?: number
   /** Largest body of another kind, which the handler gets as a stream; none may be longer than JSON unless said otherwise. */
   readonly maxStreamBytes?: number
+  /** Whether calls count as reads; queries do unless said otherwise. */
+  readonly isRead?: boolean
 }
 
 const MAX_JSON_BYTES = 64 * 1024
@@ -58,13 +71,20 @@ const MAX_JSON_BYTES = 64 * 1024
 export class MethodTable {
   readonly server: Server = createServer(undefined, { validateResponse: false, errorParser: toXrpcError })
   readonly #auth: Authenticator
+  readonly #reads: Pick<ReadRates, 'charge'>
   readonly #addressOf: (req: Request) => string
   readonly #logger: Logger
   readonly #routes: { readonly method: string; readonly guard: string }[] = []
   readonly #subscriptions: SubscriptionRoute[] = []
 
-  constructor(options: { auth: Authenticator; addressOf: (req: Request) => string; logger: Logger }) {
+  constructor(options: {
+    auth: Authenticator
+    reads: Pick<ReadRates, 'charge'>
+    addressOf: (req: Request) => string
+    logger: Logger
+  }) {
     this.#auth = options.auth
+    this.#reads = options.reads
     this.#addressOf = options.addressOf
     this.#logger = options.logger
     this.server.router.disable('x-powered-by')
@@ -108,7 +128,7 @@ export class MethodTable {
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
     const config: LexMethodConfig<M, { credentials: V }> = {
       opts: { jsonLimit: maxJsonBytes, blobLimit: limits.maxStreamBytes ?? maxJsonBytes },
-      auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null),
+      auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null, limits.isRead),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () => {
           const answer = await handler({
@@ -132,13 +152,15 @@ export class MethodTable {
   addBlob<M extends l.Query, V extends Viewer>(
     method: l.Main<M>,
     guard: Guard<V>,
-    handler: (call: Pick<Call<V, LexMethodParams<M>, undefined>, 'viewer' | 'params'>) => Promise<BlobAnswer>,
+    handler: (call: BlobCall<V, LexMethodParams<M>>) => Promise<BlobAnswer>,
+    { isRead }: Pick<RouteLimits, 'isRead'> = {},
   ): void {
     const config: LexMethodConfig<M, { credentials: V }> = {
-      auth: this.#guarded(method, guard, null),
+      auth: this.#guarded(method, guard, null, isRead),
       handler: ({ req, res, params, auth }) =>
         this.#translate(req, res, async () => {
-          const answer = await handler({ viewer: auth.credentials, params })
+          const charge = (viewer: Viewer) => this.#charge(viewer, req, res)
+          const answer = await handler({ viewer: auth.credentials, params, charge })
           await sendBlob(req, res, answer).catch((err: unknown) => this.#cutOff(req, res, err))
           // The answer is sent; there is nothing left for the server to add.
           return undefined as never
@@ -184,19 +206,27 @@ export class MethodTable {
     method: l.Main<M>,
     guard: Guard<V>,
     afterwards: ((req: Request, res: Response) => Promise<unknown>) | null,
+    isRead?: boolean,
   ) {
     const schema: l.Procedure | l.Query = l.getMain(method)
     const nsid = parseNsid(schema.nsid)
     const kind = schema.type === 'query' ? 'query' : 'procedure'
+    const counts = isRead ?? kind === 'query'
     this.#routes.push({ method: nsid, guard: guard.name })
     this.#refuseOtherVerbs(nsid, kind === 'query' ? ['GET', 'HEAD'] : ['POST'])
     return ({ req, res, params }: { req: Request; res: Response; params: LexMethodParams<M> }) =>
       this.#translate(req, res, async () => {
         const request = toAuthRequest(req, res, this.#addressOf(req))
         const credentials = await guard.resolve({ auth: this.#auth, request, nsid, kind, params })
+        if (counts) this.#charge(credentials, req, res)
         await afterwards?.(req, res)
         return { credentials }
       })
+  }
+
+  #charge(viewer: Viewer, req: Request, res: Response): void {
+    const allowance = this.#reads.charge(viewer, this.#addressOf(req))
+    if (allowance !== null) setRateLimitHeaders(allowance, (name, value) => res.setHeader(name, value))
   }
 
   /** Of an answer under way nothing can be taken back: the connection ends, and the reader sees that it is incomplete. */

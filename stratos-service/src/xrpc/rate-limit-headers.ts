@@ -1,8 +1,8 @@
-import type { WriteAllowance } from 'stratos-core'
+import type { RateAllowance } from 'stratos-core'
 
-/** Says what is left of the caller's writes, in the headers that PDSes use for it. */
+/** Says what is left to the caller, in the headers that PDSes use for it. */
 export function setRateLimitHeaders(
-  { limit, windowMs, remaining, resetAfterMs }: WriteAllowance,
+  { limit, windowMs, remaining, resetAfterMs }: RateAllowance,
   setHeader: (name: string, value: string) => void,
 ): void {
   setHeader('RateLimit-Limit', String(limit))

@@ -12,6 +12,7 @@ const lexicons = join(import.meta.dirname, '../../../lexicons')
 function listRoutes() {
   const table = new MethodTable({
     auth: {} as Authenticator,
+    reads: { charge: () => null },
     addressOf: () => 'unknown',
     logger: createLogger('silent'),
   })

@@ -156,7 +156,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
   table.add(zone.stratos.repo.importRepo, enrolledUser, importRepo(imports), ARCHIVE_BODY)
 
   table.add(zone.stratos.repo.hydrateRecord, anyViewer, hydrateRecord(hydrate))
-  table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate))
+  table.add(zone.stratos.repo.hydrateRecords, anyViewer, hydrateRecords(hydrate), { isRead: true })
 
   table.add(com.atproto.sync.getRecord, anyViewer, getRecordProof(parts.proofs))
   table.add(com.atproto.sync.getLatestCommit, ownerOrService('did'), getLatestCommit(parts.heads))
@@ -174,6 +174,7 @@ export function addRoutes(table: MethodTable, parts: RouteParts): void {
     zone.stratos.sync.getSignedBlob,
     open('the token says for whom it was signed, and they are checked again'),
     getSignedBlob(blobs.urls),
+    { isRead: false },
   )
 
   table.add(zone.stratos.enrollment.status, anyViewer, status(enrollments))

@@ -3,9 +3,6 @@ import type { Request, Response } from 'express'
 import { isShownInPlace, StratosError, type StoredBytes } from 'stratos-core'
 import { parseByteRange } from './byte-range.ts'
 
-/** A reader who takes nothing for so long is gone. */
-const IDLE_MS = 30_000
-
 /** Bytes to answer with, which never change under their CID. */
 export interface BlobAnswer {
   readonly cid: string
@@ -57,7 +54,6 @@ export async function sendBlob(
     return
   }
   res.flushHeaders()
-  res.setTimeout(IDLE_MS, () => res.destroy())
   await pipeline(continued(first, chunks), res)
 }
 

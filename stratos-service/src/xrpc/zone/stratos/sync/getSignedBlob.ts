@@ -1,7 +1,8 @@
+import type { Viewer } from 'stratos-core'
 import type { BlobUrls } from '../../../../operations/blob-urls.ts'
 import type { BlobAnswer } from '../../../send-blob.ts'
 
 export const getSignedBlob =
   (urls: Pick<BlobUrls, 'open'>) =>
-  async ({ params }: { params: { token: string } }): Promise<BlobAnswer> =>
-    urls.open(params.token)
+  async (call: { params: { token: string }; charge: (viewer: Viewer) => void }): Promise<BlobAnswer> =>
+    urls.open(call.params.token, call.charge)
