@@ -9,7 +9,7 @@ import {
   type LoggedEvent,
 } from 'stratos-core'
 import type { DialectTraits } from './dialect.ts'
-import { pages } from './pages.ts'
+import { pages, pieces } from './pages.ts'
 import type { FeedTables } from './schema.ts'
 import { Statements, type Values } from './statements.ts'
 import { together } from './transaction.ts'
@@ -63,7 +63,12 @@ export class SqlEventLog implements EventLog {
     const last = await this.#raise(events.length)
     const first = last - events.length + 1
     const rows = events.map((event, position) => ({ ...this.#rowOf(event), seq: first + position }))
-    await together(pages(rows).map((page) => this.#db.insertInto('event').values(page).execute()))
+    const db = this.#db
+    await together(
+      pieces(rows).map((piece) =>
+        this.#statements.run(db, 'add events', piece, (added) => db.insertInto('event').values(added)),
+      ),
+    )
     return last
   }
 

@@ -4,8 +4,10 @@ import { POSTGRES } from './dialect.ts'
 import { SERVICE_FEED } from './feed-names.ts'
 import { FEED_CHANNEL } from './postgres-channel.ts'
 import { parseTags } from './event-log.ts'
+import { padded } from './pages.ts'
 import type { ServiceTables } from './schema.ts'
 import { commitEntry, serviceLog } from './service-feed.ts'
+import { Statements } from './statements.ts'
 import { inTransaction, together } from './transaction.ts'
 
 const BATCH = 500
@@ -29,6 +31,7 @@ export interface PostgresSequencerOptions {
  */
 export class PostgresSequencer {
   readonly #options: PostgresSequencerOptions
+  readonly #statements = new Statements()
   #timer: NodeJS.Timeout | null = null
   #poll: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
@@ -88,6 +91,13 @@ export class PostgresSequencer {
     }
   }
 
+  async #dropFromInbox(trx: Kysely<ServiceTables>, rows: readonly { readonly id: number }[]): Promise<void> {
+    const ids = padded(rows.map(({ id }) => id))
+    await this.#statements.run(trx, 'drop from inbox', { ids }, (dropped) =>
+      trx.deleteFrom('feed_inbox').where('id', 'in', dropped.ids),
+    )
+  }
+
   /** @returns whether there may be more */
   async #moveBatch(): Promise<boolean> {
     const { service } = this.#options
@@ -104,15 +114,8 @@ export class PostgresSequencer {
         commitEntry(repo, { seq, atMs, tags: parseTags(tags), contentBytes: weight }),
       )
       await together([
-        serviceLog(trx, POSTGRES).appendAll(events),
-        trx
-          .deleteFrom('feed_inbox')
-          .where(
-            'id',
-            'in',
-            rows.map(({ id }) => id),
-          )
-          .execute(),
+        serviceLog(trx, POSTGRES, this.#statements).appendAll(events),
+        this.#dropFromInbox(trx, rows),
         sql`select pg_notify(${FEED_CHANNEL}, '')`.execute(trx),
       ])
       return rows.length === BATCH

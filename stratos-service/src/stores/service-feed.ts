@@ -17,6 +17,7 @@ import type { EnrollmentEvent } from './enrollment-event.ts'
 import { SqlEventLog, type NewEvent } from './event-log.ts'
 import { ENROLLMENT_FEED, SERVICE_FEED } from './feed-names.ts'
 import type { ServiceTables } from './schema.ts'
+import type { Statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 /** The feed in which every commit and every change of an enrollment has its place. */
@@ -39,8 +40,12 @@ export function enrollmentFeed(db: Kysely<ServiceTables>, traits: DialectTraits)
   return entries(enrollmentLog(db, traits), async (events) => events.map(toEnrollmentEntry))
 }
 
-export function serviceLog(db: Kysely<ServiceTables>, traits: DialectTraits): SqlEventLog {
-  return new SqlEventLog(db.$pickTables<'feed' | 'event'>(), SERVICE_FEED, traits)
+export function serviceLog(
+  db: Kysely<ServiceTables>,
+  traits: DialectTraits,
+  statements?: Statements,
+): SqlEventLog {
+  return new SqlEventLog(db.$pickTables<'feed' | 'event'>(), SERVICE_FEED, traits, statements)
 }
 
 export function enrollmentLog(db: Kysely<ServiceTables>, traits: DialectTraits): SqlEventLog {

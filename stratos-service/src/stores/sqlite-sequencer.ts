@@ -6,6 +6,7 @@ import type { NewEvent } from './event-log.ts'
 import { pages } from './pages.ts'
 import type { ServiceTables } from './schema.ts'
 import { commitEntry, serviceLog } from './service-feed.ts'
+import { Statements } from './statements.ts'
 import { inTransaction } from './transaction.ts'
 
 /** Events that wait in memory for their place; beyond that they are read from the actors' own logs again. */
@@ -39,6 +40,7 @@ export interface SqliteSequencerOptions {
  */
 export class SqliteSequencer {
   readonly #options: SqliteSequencerOptions
+  readonly #statements = new Statements()
   /** Actors on the list. */
   readonly #marked = new Map<Did, { usedAtMs: number; readonly seq: number }>()
   #marking: { readonly rows: Map<Did, number>; readonly done: Promise<void> } | null = null
@@ -193,7 +195,7 @@ export class SqliteSequencer {
     }
     if (events.length === 0) return
     await inTransaction(this.#options.service, async (trx) => {
-      await serviceLog(trx, SQLITE).appendAll(events)
+      await serviceLog(trx, SQLITE, this.#statements).appendAll(events)
       for (const page of pages(positions)) {
         await trx
           .insertInto('feed_backlog')

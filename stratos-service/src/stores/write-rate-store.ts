@@ -3,12 +3,14 @@ import type { Did, WriteRate } from 'stratos-core'
 import type { KnownRate, SharedWriteRates } from '../limits/shared-write-rate-limiter.ts'
 import { idleAtMs, NO_WRITES, type WriteRateState } from '../limits/write-rate.ts'
 import type { ServiceTables } from './schema.ts'
+import { Statements } from './statements.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
 /** What the limit on writes remembers, in the service database. The mark is the version of the row. */
 export class SqlWriteRates implements SharedWriteRates<number> {
   readonly #db: Kysely<ServiceTables>
+  readonly #statements = new Statements()
   readonly #rate: WriteRate
   readonly #nowMs: () => number
   #sweptAtMs = 0
@@ -32,17 +34,20 @@ export class SqlWriteRates implements SharedWriteRates<number> {
   }
 
   async save(did: Did, version: number, state: WriteRateState): Promise<number | null> {
-    const { numUpdatedRows } = await this.#db
-      .updateTable('write_rate')
-      .set({
-        state: JSON.stringify(state),
-        version: version + 1,
-        idle_at_ms: idleAtMs(state, this.#rate),
-      })
-      .where('did', '=', did)
-      .where('version', '=', version)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n ? version + 1 : null
+    const db = this.#db
+    const change = {
+      row: { state: JSON.stringify(state), version: version + 1, idle_at_ms: idleAtMs(state, this.#rate) },
+      did,
+      version,
+    }
+    const { numAffectedRows } = await this.#statements.run(db, 'save', change, (saved) =>
+      db
+        .updateTable('write_rate')
+        .set(saved.row)
+        .where('did', '=', saved.did)
+        .where('version', '=', saved.version),
+    )
+    return numAffectedRows === 1n ? version + 1 : null
   }
 
   async forget(did: Did): Promise<void> {
