@@ -9,6 +9,9 @@ import { ServiceClient } from './identity/service-client.ts'
 import { findServicePlace, type ServicePlace } from './identity/service-place.ts'
 import type { Logger } from './logger.ts'
 import { Metrics } from './metrics.ts'
+import { Announcements } from './pds/announcements.ts'
+import { Firehose } from './pds/firehose.ts'
+import { keepHandles } from './pds/handles.ts'
 import { Backoff } from './stream/backoff.ts'
 import { ServiceStream } from './stream/service-stream.ts'
 import { openDatabase, type Database } from './tables/database.ts'
@@ -46,9 +49,11 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
   const health = await startHealthServer(config.health, { state, metrics, didDocument: identity.document() })
   logger.info({ did: identity.did, port: health.port }, 'the indexer runs')
 
+  const places: ServicePlace[] = []
   const followService = async (url: string): Promise<void> => {
     const place = await findPlace(url)
     if (place === null) return
+    places.push(place)
     const client = new ServiceClient(place, identity, signal)
     const stream = new ServiceStream({ config, database, identity, client, logger, metrics, signal })
     streams.set(url, stream)
@@ -66,7 +71,16 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
     }
     return null
   }
-  const running = config.services.map((url) => followService(url))
+  const followProvider = (url: string): Promise<unknown> => {
+    const announcements = new Announcements({ database, resolver, places: () => places, metrics, logger })
+    const firehose = new Firehose({ url, config, database, resolver, announcements, logger, signal })
+    streams.set(url, firehose)
+    const { atOnce } = config
+    const handles = keepHandles({ database, resolver, fetch, handleResolver: url, atOnce, logger, signal })
+    return Promise.all([firehose.run(), handles])
+  }
+  const running: Promise<unknown>[] = config.services.map((url) => followService(url))
+  if (config.repoProvider !== null) running.push(followProvider(config.repoProvider))
 
   return {
     database,

@@ -1,3 +1,4 @@
+import { AtpAgent } from '@atproto/api'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ProofClient, startNetwork, waitUntil, type Account, type Network } from 'test-network'
 import { decodeRecord, encodeRecord } from 'stratos-core'
@@ -85,6 +86,48 @@ it('the boundaries of an account follow the service', async () => {
   await network.setBoundaries(bob.did, ['general', 'writers'])
   await waitUntil('boundaries', async () => (await held()) === [behind('general'), behind('writers')].join())
 })
+
+it('IDX-001: enrollment records of other services, or without a good attestation, are ignored', async () => {
+  const agent = new AtpAgent({ service: network.pdsUrl })
+  await agent.login({ identifier: alice.handle, password: alice.password })
+  const own = `${network.serviceDid.replaceAll('%3A', ':')}`
+  const get = { repo: alice.did, collection: 'zone.stratos.actor.enrollment' }
+  const before = await enrollments()
+  const { data } = await agent.com.atproto.repo.getRecord({ ...get, rkey: own })
+  const outcome = async (name: string) => {
+    const text = await (await fetch(`${network.indexer?.url}/metrics`)).text()
+    return Number(new RegExp(`enrollment_records_total\\{outcome="${name}"\\} (\\d+)`).exec(text)?.[1] ?? 0)
+  }
+  const verified = await outcome('verified')
+  const write = (rkey: string, more: object) =>
+    agent.com.atproto.repo.putRecord({ ...get, rkey, validate: false, record: { ...data.value, ...more } })
+
+  await write('self', { service: 'https://stratos.evil.example' })
+  await write('forged', { boundaries: [{ value: behind('other') }] })
+  await write('broken', { attestation: 7 })
+  await write('again', {})
+  await waitUntil('the firehose', async () => (await outcome('verified')) > verified)
+  expect([await outcome('foreign'), await outcome('unverified'), await outcome('malformed')]).toEqual([
+    1, 1, 1,
+  ])
+  expect(await enrollments()).toEqual(before)
+})
+
+it('handles of enrolled accounts are known', async () => {
+  const handles = async () =>
+    (await database.db.selectFrom('stratos_actor').select('handle').orderBy('handle').execute()).map(
+      ({ handle }) => handle,
+    )
+  await waitUntil('handles', async () => (await handles()).includes('alice.test'))
+})
+
+const enrollments = () =>
+  database.db
+    .selectFrom('stratos_enrollment_boundary')
+    .selectAll()
+    .orderBy('did')
+    .orderBy('boundary')
+    .execute()
 
 it('whoever unenrolls is gone, with all that was theirs', async () => {
   const carol = network.accounts[2]

@@ -113,6 +113,7 @@ export const MIGRATIONS: readonly Migration[] = [
         'lastChecked',
         'boundaries',
       )
+        .addColumn('attestedAt', 'text')
         .addPrimaryKeyConstraint('stratos_enrollment_pk', ['did', 'service'])
         .execute()
       await texts(schema.createTable('stratos_enrollment_boundary'), 'did', 'service', 'boundary')

@@ -88,6 +88,8 @@ export interface EnrollmentTable {
   lastChecked: string
   /** JSON list, as the service last told. */
   boundaries: string
+  /** When the record on the account's PDS was last seen with an attestation that holds; null if never. */
+  attestedAt: string | null
 }
 
 export interface EnrollmentBoundaryTable {
