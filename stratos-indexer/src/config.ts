@@ -1,3 +1,4 @@
+import { isQualified } from 'stratos-core'
 import type { DatabaseSettings } from './tables/database.ts'
 
 type Reader<T> = (raw: string) => T
@@ -34,6 +35,11 @@ const origin: Reader<string> = (raw) => {
   const isPlain = parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === ''
   if (isPlain && parsed.pathname === '/' && parsed.search === '') return parsed.origin
   throw new Error('must be an http(s) or ws(s) URL without path')
+}
+
+const boundary: Reader<string> = (raw) => {
+  if (isQualified(raw)) return raw
+  throw new Error(`must be boundaries like did:web:stratos.example.com/name, got "${raw}"`)
 }
 
 const secretKey: Reader<Uint8Array | null> = (raw) => {
@@ -83,6 +89,16 @@ export const ENV_TABLE = {
     '',
     'PDS or relay whose firehose tells of enrollments; unset, services alone do',
   ),
+  BACKFILL_ENROLLED_ONLY: option(
+    boolean,
+    false,
+    'Read the enrollment records of enrolled accounts alone, instead of all repos there',
+  ),
+  STRATOS_HANDLE_RESOLVER_URL: option(
+    origin,
+    '',
+    'Server that resolves handles; unset, DNS and HTTPS are asked',
+  ),
   BSKY_DID_PLC_URL: option(origin, 'https://plc.directory', 'PLC directory'),
   STRATOS_ALLOW_PRIVATE_ADDRESSES: option(
     boolean,
@@ -91,7 +107,7 @@ export const ENV_TABLE = {
   ),
   STRATOS_INDEXER_BATCH_EVENTS: option(integer(1, 10_000), 500, 'Events that one transaction takes at most'),
   WORKER_MAX_QUEUE_SIZE: option(integer(1, 100_000), 2_000, 'Events that wait before a stream is told to'),
-  BACKGROUND_QUEUE_CONCURRENCY: option(integer(1, 100), 10, 'Handles that are looked up together'),
+  BACKGROUND_QUEUE_CONCURRENCY: option(integer(1, 100), 10, 'Accounts that are looked up together'),
   ACTOR_SYNC_RECONNECT_BASE_DELAY_MS: option(
     integer(1, 600_000),
     1_000,
@@ -99,12 +115,22 @@ export const ENV_TABLE = {
   ),
   ACTOR_SYNC_RECONNECT_MAX_DELAY_MS: option(integer(1, 3_600_000), 60_000, 'Longest such pause'),
   ACTOR_SYNC_RECONNECT_JITTER_MS: option(integer(0, 600_000), 1_000, 'Part of it that is left to chance'),
+  STRATOS_INDEXER_API: option(boolean, false, 'Serve the read API'),
+  STRATOS_INDEXER_API_REQUESTS_PER_MINUTE: option(
+    integer(1, 1_000_000),
+    600,
+    'Requests of one account to the read API',
+  ),
+  STRATOS_INDEXER_SEARCH_BOUNDARIES: option(
+    (raw) => list(raw).map(boundary),
+    [],
+    'Comma-separated boundaries, fully qualified, whose posts can be searched',
+  ),
   LOG_LEVEL: option(text, 'info', 'fatal, error, warn, info, debug, trace or silent'),
 } as const
 
 /** Settings of earlier indexers for which there is nothing left to set. */
 const WITHOUT_EFFECT = [
-  'BACKFILL_ENROLLED_ONLY',
   'ACTOR_SYNC_MAX_CONNECTIONS',
   'ACTOR_SYNC_CONNECT_DELAY_MS',
   'ACTOR_SYNC_IDLE_EVICTION_MS',
@@ -128,15 +154,26 @@ export interface Config {
   readonly health: { readonly host: string; readonly port: number }
   /** null without. */
   readonly repoProvider: string | null
+  readonly backfillEnrolledOnly: boolean
+  /** null to ask DNS and HTTPS. */
+  readonly handleResolver: string | null
   readonly plcUrl: string
   readonly allowPrivateAddresses: boolean
   readonly batchEvents: number
   readonly maxQueued: number
   readonly atOnce: number
   readonly reconnect: ReconnectDelays
+  /** null without the read API. */
+  readonly api: ApiSettings | null
   readonly logLevel: string
   /** Sentences for the log. */
   readonly warnings: readonly string[]
+}
+
+export interface ApiSettings {
+  readonly requestsPerMinute: number
+  /** Boundaries whose posts can be searched. */
+  readonly searchBoundaries: readonly string[]
 }
 
 export interface ReconnectDelays {
@@ -179,10 +216,16 @@ export function readConfig(source: Readonly<Record<string, string | undefined>>)
     problems.push('STRATOS_SYNC_TOKEN must have at least 32 characters')
   }
   if (!env.STRATOS_ALLOW_PRIVATE_ADDRESSES) {
-    const addresses = [...env.STRATOS_SERVICE_URL, env.BSKY_REPO_PROVIDER].filter((url) => url !== '')
+    const { STRATOS_SERVICE_URL: services, BSKY_REPO_PROVIDER: provider } = env
+    const addresses = [...services, provider, env.STRATOS_HANDLE_RESOLVER_URL].filter((url) => url !== '')
     if (addresses.some((url) => !url.startsWith('https:'))) {
-      problems.push('STRATOS_SERVICE_URL and BSKY_REPO_PROVIDER must be https (or wss) addresses')
+      problems.push(
+        'STRATOS_SERVICE_URL, BSKY_REPO_PROVIDER and STRATOS_HANDLE_RESOLVER_URL must be https (or wss) addresses',
+      )
     }
+  }
+  if (!env.STRATOS_INDEXER_API && env.STRATOS_INDEXER_SEARCH_BOUNDARIES.length > 0) {
+    problems.push('STRATOS_INDEXER_SEARCH_BOUNDARIES needs STRATOS_INDEXER_API=true')
   }
   if (problems.length > 0)
     throw new ConfigError(`the configuration has problems:\n- ${problems.join('\n- ')}`)
@@ -209,6 +252,8 @@ function buildConfig(env: Env, warnings: readonly string[]): Config {
     },
     health: { host: env.STRATOS_INDEXER_HOST, port: env.HEALTH_PORT },
     repoProvider: env.BSKY_REPO_PROVIDER === '' ? null : env.BSKY_REPO_PROVIDER,
+    backfillEnrolledOnly: env.BACKFILL_ENROLLED_ONLY,
+    handleResolver: env.STRATOS_HANDLE_RESOLVER_URL === '' ? null : env.STRATOS_HANDLE_RESOLVER_URL,
     plcUrl: env.BSKY_DID_PLC_URL,
     allowPrivateAddresses: env.STRATOS_ALLOW_PRIVATE_ADDRESSES,
     batchEvents: env.STRATOS_INDEXER_BATCH_EVENTS,
@@ -219,6 +264,12 @@ function buildConfig(env: Env, warnings: readonly string[]): Config {
       maxMs: env.ACTOR_SYNC_RECONNECT_MAX_DELAY_MS,
       jitterMs: env.ACTOR_SYNC_RECONNECT_JITTER_MS,
     },
+    api: env.STRATOS_INDEXER_API
+      ? {
+          requestsPerMinute: env.STRATOS_INDEXER_API_REQUESTS_PER_MINUTE,
+          searchBoundaries: env.STRATOS_INDEXER_SEARCH_BOUNDARIES,
+        }
+      : null,
     logLevel: env.LOG_LEVEL,
     warnings,
   }

@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { Metrics } from './metrics.ts'
 
@@ -16,7 +16,7 @@ export interface HealthServer {
 
 /**
  * Serves `/health` (the process runs), `/ready` (database and streams work; 503 if not), `/metrics` in the text format of
- * Prometheus, and the DID document that services look up to check our tokens.
+ * Prometheus, the DID document that services look up to check our tokens, and the read API.
  */
 export async function startHealthServer(
   listen: { readonly host: string; readonly port: number },
@@ -24,12 +24,15 @@ export async function startHealthServer(
     readonly state: () => Promise<HealthState>
     readonly metrics: Metrics
     readonly didDocument: Readonly<Record<string, unknown>>
+    /** Answers `/xrpc/*`; null without the read API. */
+    readonly api: RequestListener | null
   },
 ): Promise<HealthServer> {
   const answer = async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/metrics') {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(parts.metrics.format())
     } else if (path === '/.well-known/did.json') {
+      response.setHeader('access-control-allow-origin', '*')
       sendJson(response, 200, parts.didDocument)
     } else if (path === '/health' || path === '/ready') {
       const state = await parts.state()
@@ -42,6 +45,7 @@ export async function startHealthServer(
   }
   const server = createServer((request, response) => {
     const [path = '/'] = (request.url ?? '/').split('?')
+    if (parts.api !== null && path.startsWith('/xrpc/')) return parts.api(request, response)
     answer(path, response).catch((err: unknown) => {
       response.destroy(err instanceof Error ? err : undefined)
     })

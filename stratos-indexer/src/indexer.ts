@@ -1,5 +1,6 @@
 import { IdResolver } from '@atproto/identity'
 import { sql } from 'kysely'
+import { openAppview } from './appview/open-appview.ts'
 import type { Config } from './config.ts'
 import { startHealthServer } from './health.ts'
 import { BoundedDidCache } from './identity/did-cache.ts'
@@ -9,12 +10,12 @@ import { ServiceClient } from './identity/service-client.ts'
 import { findServicePlace, type ServicePlace } from './identity/service-place.ts'
 import type { Logger } from './logger.ts'
 import { Metrics } from './metrics.ts'
-import { Announcements } from './pds/announcements.ts'
-import { Firehose } from './pds/firehose.ts'
+import { followProvider } from './pds/follow-provider.ts'
 import { keepHandles } from './pds/handles.ts'
 import { Backoff } from './stream/backoff.ts'
 import { ServiceStream } from './stream/service-stream.ts'
-import { openDatabase, type Database } from './tables/database.ts'
+import { awaitDatabase } from './tables/await-database.ts'
+import type { Database } from './tables/database.ts'
 
 /** A running indexer. */
 export interface Indexer {
@@ -37,7 +38,8 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
   const identity = await OwnIdentity.open(config.identity)
   const fetch = createSafeFetch(config)
   const resolver = new IdResolver({ plcUrl: config.plcUrl, fetch, didCache: new BoundedDidCache() })
-  const database = await openDatabase(config.database)
+  const backoff = new Backoff(config.reconnect, signal)
+  const database = await awaitDatabase(config.database, { backoff, logger })
 
   const streams = new Map<string, { readonly isConnected: boolean } | null>(
     config.services.map((url) => [url, null]),
@@ -46,10 +48,13 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
     database: await answers(database),
     streams: Object.fromEntries([...streams].map(([url, stream]) => [url, stream?.isConnected ?? false])),
   })
-  const health = await startHealthServer(config.health, { state, metrics, didDocument: identity.document() })
+  const places: ServicePlace[] = []
+  const common = { config, database, resolver, fetch, places: () => places, metrics, logger, signal }
+  const api = config.api === null ? null : await openAppview(config.api, { ...common, identity })
+  const didDocument = identity.document(api !== null)
+  const health = await startHealthServer(config.health, { state, metrics, didDocument, api })
   logger.info({ did: identity.did, port: health.port }, 'the indexer runs')
 
-  const places: ServicePlace[] = []
   const followService = async (url: string): Promise<void> => {
     const place = await findPlace(url)
     if (place === null) return
@@ -71,16 +76,16 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
     }
     return null
   }
-  const followProvider = (url: string): Promise<unknown> => {
-    const announcements = new Announcements({ database, resolver, places: () => places, metrics, logger })
-    const firehose = new Firehose({ url, config, database, resolver, announcements, logger, signal })
-    streams.set(url, firehose)
-    const { atOnce } = config
-    const handles = keepHandles({ database, resolver, fetch, handleResolver: url, atOnce, logger, signal })
-    return Promise.all([firehose.run(), handles])
+  const { handleResolver, atOnce, repoProvider } = config
+  const running: Promise<unknown>[] = [
+    ...config.services.map((url) => followService(url)),
+    keepHandles({ ...common, handleResolver, atOnce }),
+  ]
+  if (repoProvider !== null) {
+    const { firehose, ended } = followProvider(repoProvider, common)
+    streams.set(repoProvider, firehose)
+    running.push(ended)
   }
-  const running: Promise<unknown>[] = config.services.map((url) => followService(url))
-  if (config.repoProvider !== null) running.push(followProvider(config.repoProvider))
 
   return {
     database,

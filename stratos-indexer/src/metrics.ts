@@ -16,6 +16,11 @@ const METRICS = {
     'counter',
     'Enrollment records found on PDSes, by what became of them',
   ],
+  stratos_indexer_backfilled_repos_total: [
+    'counter',
+    'Accounts whose enrollment records were asked for, by outcome',
+  ],
+  stratos_indexer_api_requests_total: ['counter', 'Requests to the read API, by method and status'],
   stratos_indexer_connected: ['gauge', '1 while the stream of a service is open'],
   stratos_indexer_cursor: ['gauge', 'Number of the last event applied, by service'],
   stratos_indexer_lag_ms: ['gauge', 'Time between the last event and its being applied, by service'],

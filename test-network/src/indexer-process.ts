@@ -12,6 +12,8 @@ export interface IndexerOptions {
   readonly pdsUrl: string
   /** Addresses of the services, separated by commas. */
   readonly serviceUrl: string
+  /** Boundaries whose posts can be searched, fully qualified. */
+  readonly searchBoundaries: readonly string[]
   /** Connection URL; null for SQLite. */
   readonly postgresUrl: string | null
   /** Called when it ends without having been told to, with a sentence about how. */
@@ -91,7 +93,7 @@ export class IndexerProcess {
   }
 
   private settings(): Record<string, string> {
-    const { port, directory, plcUrl, pdsUrl, serviceUrl, postgresUrl } = this.options
+    const { port, directory, plcUrl, pdsUrl, serviceUrl, postgresUrl, searchBoundaries } = this.options
     return {
       STRATOS_INDEXER_DID: this.did,
       STRATOS_INDEXER_HOST: '127.0.0.1',
@@ -102,6 +104,10 @@ export class IndexerProcess {
         : { BSKY_DB_POSTGRES_URL: postgresUrl }),
       STRATOS_SERVICE_URL: serviceUrl,
       BSKY_REPO_PROVIDER: pdsUrl,
+      STRATOS_HANDLE_RESOLVER_URL: pdsUrl,
+      STRATOS_INDEXER_API: 'true',
+      STRATOS_INDEXER_API_REQUESTS_PER_MINUTE: '1000000',
+      STRATOS_INDEXER_SEARCH_BOUNDARIES: searchBoundaries.join(','),
       BSKY_DID_PLC_URL: plcUrl,
       STRATOS_ALLOW_PRIVATE_ADDRESSES: 'true',
       ACTOR_SYNC_RECONNECT_BASE_DELAY_MS: '50',

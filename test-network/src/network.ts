@@ -6,9 +6,9 @@ import { reserveFreePorts } from './free-port.ts'
 import { IndexerProcess } from './indexer-process.ts'
 import { openPlace, type NetworkPlace, type PlaceOptions } from './network-place.ts'
 import { startPlcAndPds, type PlcAndPds } from './plc-and-pds.ts'
-import { startPostgres } from './postgres.ts'
+import { startPostgres, type PostgresServer } from './postgres.ts'
 import { formatServiceLine } from './service-log.ts'
-import { ServiceProcess } from './service-process.ts'
+import { BOUNDARY_NAMES, ServiceProcess } from './service-process.ts'
 import { startWebServer } from './web-server.ts'
 import { buildWebapp } from './webapp-build.ts'
 
@@ -21,8 +21,8 @@ export interface NetworkOptions extends PlaceOptions {
   readonly webapp?: boolean
   /** Enrolls alice, bob and carol and gives them their boundaries; default false. */
   readonly enrolled?: boolean
-  /** Starts an indexer that follows the service, over SQLite or a Postgres database of that address; default: none. */
-  readonly indexer?: boolean | { readonly postgresUrl: string }
+  /** Starts an indexer that follows the service and has a database of the same kind; default false. */
+  readonly indexer?: boolean
   /** Settings of the service on top of the network's own. */
   readonly serviceEnv?: Readonly<Record<string, string>>
   /** Receives progress, and what the service logs from `minLogLevel` on. */
@@ -61,6 +61,8 @@ export interface Network extends Omit<PlcAndPds, 'ended'> {
   /** Ends the service with `signal` (default SIGTERM; SIGKILL is a crash) and starts it again on the same data. */
   restartService(signal?: NodeJS.Signals): Promise<void>
   stopService(signal?: NodeJS.Signals): Promise<void>
+  /** Crashes the Postgres server and starts it again. @throws {Error} with SQLite */
+  restartDatabase(): Promise<void>
   /** Starts another instance of the service over the same Postgres database and the same keys, on a port of its own. */
   startInstance(): Promise<Instance>
   close(): Promise<void>
@@ -115,10 +117,11 @@ async function build(
     if (!closing) crash.resolve(how)
   })
 
-  const postgresUrl = options.storage === 'postgres' ? await startDatabase() : null
+  const postgres = options.storage === 'postgres' ? await startDatabase() : null
+  const postgresUrl = (await postgres?.createDatabase('stratos')) ?? null
   const storageEnv = postgresEnv(postgresUrl, options.layout)
 
-  const indexer = options.indexer === undefined || options.indexer === false ? null : await reserveIndexer()
+  const indexer = options.indexer === true ? await reserveIndexer() : null
   const allowed: Record<string, string> = indexer === null ? {} : { STRATOS_ALLOWED_APPVIEWS: indexer.did }
 
   step('starting the service …')
@@ -195,6 +198,10 @@ async function build(
       await service.start()
     },
     stopService: (signal) => service.stop(signal),
+    async restartDatabase() {
+      if (postgres === null) throw new Error('there is no Postgres server')
+      await postgres.restart()
+    },
     async startInstance() {
       const [port] = await reserveFreePorts(1)
       if (port === undefined) throw new Error('a port was asked for')
@@ -234,12 +241,13 @@ async function build(
       plcUrl: base.plcUrl,
       pdsUrl: base.pdsUrl,
       serviceUrl: `http://localhost:${place.service.port}`,
-      postgresUrl: typeof options.indexer === 'object' ? options.indexer.postgresUrl : null,
+      searchBoundaries: BOUNDARY_NAMES.map((name) => `did:web:localhost%3A${place.service.port}/${name}`),
+      postgresUrl: (await postgres?.createDatabase('indexer')) ?? null,
       onCrash: crash.resolve,
     })
   }
 
-  async function startDatabase(): Promise<string> {
+  async function startDatabase(): Promise<PostgresServer> {
     step('starting Postgres …')
     // As root, it runs under another account, which must be able to get to its directory.
     chmodSync(place.directory, 0o711)
@@ -248,7 +256,7 @@ async function build(
     void postgres.ended.then((how) => {
       if (!closing) crash.resolve(how)
     })
-    return postgres.createDatabase('stratos')
+    return postgres
   }
 }
 

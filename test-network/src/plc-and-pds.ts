@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AtpAgent } from '@atproto/api'
 import { appPasswordAgent, openAccount, type Account } from './accounts.ts'
-import { startChild } from './child.ts'
 import { reserveFreePorts, type ReservedPort } from './free-port.ts'
 import { openOAuthSession, type SignedIn } from './oauth-session.ts'
+import { startReadyChild } from './ready-child.ts'
 
 /** A PLC directory and a PDS, running in one child process. */
 export interface PlcAndPds {
@@ -19,6 +19,8 @@ export interface PlcAndPds {
   oauthSession(account: Account, scope: string): Promise<SignedIn>
   /** An agent signed in with a fresh app password. */
   appPasswordAgent(account: Account): Promise<AtpAgent>
+  /** Ends the process (default SIGKILL, a crash) and starts it again on the same data and ports. */
+  restartPds(signal?: NodeJS.Signals): Promise<void>
   close(): Promise<void>
 }
 
@@ -41,25 +43,19 @@ export async function startPlcAndPds(options: PlcAndPdsOptions = {}): Promise<Pl
   mkdirSync(directory, { recursive: true })
   await Promise.all([ports.plc.release(), ports.pds.release()])
 
-  const ready = Promise.withResolvers<void>()
-  const child = startChild({
+  const forget = (): void => {
+    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
+  }
+  const child = await startReadyChild({
     name: 'the process of PLC directory and PDS',
     module: new URL('./pds-process.ts', import.meta.url),
     args: [String(ports.plc.port), String(ports.pds.port), directory],
     env: process.env,
     onLine: (line) => options.log?.(`pds: ${line}`),
-    onMessage: () => ready.resolve(),
+  }).catch((err: unknown) => {
+    forget()
+    throw err
   })
-  const close = async (): Promise<void> => {
-    await child.stop()
-    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
-  }
-
-  const failure = await Promise.race([ready.promise.then(() => null), child.ended])
-  if (failure !== null) {
-    await close()
-    throw new Error(`${failure} before it was ready:\n${child.tail()}`)
-  }
 
   const plcUrl = `http://localhost:${ports.plc.port}`
   const pdsUrl = `http://localhost:${ports.pds.port}`
@@ -70,7 +66,11 @@ export async function startPlcAndPds(options: PlcAndPdsOptions = {}): Promise<Pl
     createAccount: (handle) => openAccount(pdsUrl, handle),
     oauthSession: (account, scope) => openOAuthSession({ plcUrl, pdsUrl }, account, scope),
     appPasswordAgent: (account) => appPasswordAgent(pdsUrl, account),
-    close,
+    restartPds: (signal = 'SIGKILL') => child.restart(signal),
+    close: async () => {
+      await child.stop()
+      forget()
+    },
   }
 }
 

@@ -47,6 +47,8 @@ server.once('close', (code) => process.exit(code ?? 1))
 
 // "Fast" shutdown: transactions under way are rolled back, and everything is written.
 process.on('SIGTERM', () => server.kill('SIGINT'))
+// "Immediate" shutdown: nothing is written any more, and the next start recovers from the log.
+process.on('SIGQUIT', () => server.kill('SIGQUIT'))
 
 function createCluster(): void {
   rmSync(cluster, { recursive: true, force: true })

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { startChild } from './child.ts'
 import { reserveFreePorts } from './free-port.ts'
+import { startReadyChild } from './ready-child.ts'
 
 /** A Postgres server on loopback, durable as in production. */
 export interface PostgresServer {
@@ -14,6 +14,8 @@ export interface PostgresServer {
   url(database: string): string
   /** Creates an empty database unless it exists. @returns its connection URL */
   createDatabase(name: string): Promise<string>
+  /** Ends the server (default SIGQUIT, which is a crash to its data) and starts it again on the same port. */
+  restart(signal?: 'SIGTERM' | 'SIGQUIT'): Promise<void>
   close(): Promise<void>
 }
 
@@ -38,24 +40,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (reserved === undefined) throw new Error('a port was asked for')
   await reserved.release()
 
-  const ready = Promise.withResolvers<void>()
-  const child = startChild({
+  const forget = (): void => {
+    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
+  }
+  const child = await startReadyChild({
     name: 'Postgres',
     module: new URL('./postgres-process.ts', import.meta.url),
     args: [String(reserved.port), directory],
     env: { ...process.env, POSTGRES_PASSWORD: password },
     onLine: (line) => options.onLine?.(line),
-    onMessage: () => ready.resolve(),
+  }).catch((err: unknown) => {
+    forget()
+    throw err
   })
-  const close = async (): Promise<void> => {
-    await child.stop()
-    if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
-  }
-  const failure = await Promise.race([ready.promise.then(() => null), child.ended])
-  if (failure !== null) {
-    await close()
-    throw new Error(`${failure} before it was ready:\n${child.tail()}`)
-  }
 
   const url = (database: string): string =>
     `postgres://stratos:${password}@127.0.0.1:${reserved.port}/${database}?sslmode=disable`
@@ -66,7 +63,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       await createDatabase(url('postgres'), name)
       return url(name)
     },
-    close,
+    restart: (signal = 'SIGQUIT') => child.restart(signal),
+    close: async () => {
+      await child.stop()
+      forget()
+    },
   }
 }
 

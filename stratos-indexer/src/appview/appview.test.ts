@@ -1,31 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Secp256k1Keypair } from '@atproto/crypto'
-import { createServiceJwt } from '@atproto/xrpc-server'
-import { jsonToLex } from '@atproto/lex-json'
 import { encodeRecord } from 'stratos-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase } from '../../../stratos-service/tests/_util/databases.ts'
-import { createLogger } from '../logger.ts'
 import { openDatabase, type Database } from '../tables/database.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
 import { listByAuthor, listOwn, listTimeline } from './feed-queries.ts'
-import { Memberships } from './memberships.ts'
 import { findPost, listReplies } from './post-queries.ts'
-import { RequestRate } from './request-rate.ts'
 import { prepareSearch, searchPosts, wordsOf } from './search.ts'
-import { createAppview } from './server.ts'
-import { ViewerTokens } from './viewer-tokens.ts'
 import type { Viewer } from './viewer.ts'
 
 const A = 'did:web:a.example'
 const B = 'did:web:b.example'
-const INDEXER = 'did:web:indexer.example'
 const ALICE = 'did:web:alice.example'
 const BOB = 'did:web:bob.example'
 const POST = 'zone.stratos.feed.post'
@@ -174,130 +161,5 @@ describe.each(['SQLite', 'Postgres'] as const)('the read API on %s', (kind) => {
     expect(await search('pecan', `${A}/x`)).toEqual([])
     await prepareSearch(database, [])
     expect(await search('walnuts', `${A}/x`)).toEqual([])
-  })
-
-  it('answers members with records that their CIDs name, and nobody else, over HTTP', async () => {
-    const keys = new Map([
-      [BOB, await Secp256k1Keypair.create()],
-      [ALICE, await Secp256k1Keypair.create()],
-    ])
-    const live = new Map([[BOB, [`${A}/x`]]])
-    let asked = 0
-    // What a Stratos service says; the service itself is tested with the whole network.
-    const service = createServer((request, response) => {
-      asked++
-      const did = new URL(request.url ?? '', 'http://localhost').searchParams.get('did') ?? ''
-      response.end(JSON.stringify({ did, enrolled: live.has(did), boundaries: live.get(did) ?? [] }))
-    }).listen(0, '127.0.0.1')
-    await once(service, 'listening')
-    const serviceUrl = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
-    for (const did of [BOB, ALICE]) {
-      const times = { enrolledAt: '2026-01-01T00:00:00.000Z', lastChecked: '2026-01-01T00:00:00.000Z' }
-      await database.db
-        .insertInto('stratos_enrollment')
-        .values({ did, service: A, serviceUrl, boundaries: '[]', ...times })
-        .execute()
-    }
-    const clock = { offsetMs: 0 }
-    const nowMs = () => Date.now() + clock.offsetMs
-    const server = createServer(
-      createAppview({
-        database,
-        memberships: new Memberships({
-          db: database.db,
-          services: () => new Map([[A, serviceUrl]]),
-          serviceToken: async () => 'token',
-          fetch,
-          nowMs,
-          onFailure: (_, err) => {
-            throw err
-          },
-        }),
-        tokens: new ViewerTokens({
-          did: INDEXER,
-          signingKey: async (did) => keys.get(did)?.did() ?? Promise.reject(new Error('no such account')),
-          nowMs,
-        }),
-        rate: new RequestRate(30, nowMs),
-        logger: createLogger('silent'),
-      }).router,
-    ).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/xrpc/`
-    const mint = (iss: string, lxm: string, aud = INDEXER, signer = iss) => {
-      const keypair = keys.get(signer)
-      if (keypair === undefined) throw new Error('no key')
-      return createServiceJwt({ iss, aud, lxm, keypair })
-    }
-    const get = async (method: string, params: Record<string, string>, token?: string) => {
-      const response = await fetch(`${base}${method}?${new URLSearchParams(params)}`, {
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      })
-      return { status: response.status, body: JSON.parse(await response.text()) }
-    }
-    const timeline = 'zone.stratos.feed.getTimeline'
-    try {
-      const token = await mint(BOB, timeline, `${INDEXER}#stratos_appview`)
-      const page = await get(timeline, { limit: '2' }, token)
-      expect(page).toMatchObject({ status: 200, body: { cursor: expect.any(String) } })
-      expect(page.body.feed).toHaveLength(2)
-      for (const { post } of page.body.feed) {
-        expect((await encodeRecord(jsonToLex(post.record) as never)).cid.toString()).toBe(post.cid)
-      }
-      // A token is used up.
-      expect(await get(timeline, {}, token)).toMatchObject({
-        status: 401,
-        body: { error: 'AuthenticationRequired' },
-      })
-      for (const bad of [
-        undefined,
-        'a.b.c',
-        await mint(BOB, timeline, 'did:web:other.example'),
-        await mint(BOB, 'zone.stratos.feed.getPost'),
-        await mint(BOB, timeline, INDEXER, ALICE),
-        await mint(
-          `did:web:${createHash('md5').update(randomUUID()).digest('hex')}`,
-          timeline,
-          INDEXER,
-          ALICE,
-        ),
-      ]) {
-        expect(await get(timeline, {}, bad)).toMatchObject({
-          status: 401,
-          body: { error: 'AuthenticationRequired' },
-        })
-      }
-      expect((await get(timeline, { limit: '101' }, await mint(BOB, timeline))).status).toBe(400)
-      expect((await get(timeline, { cursor: 'x' }, await mint(BOB, timeline))).status).toBe(400)
-      const foreign = await get(timeline, { boundary: `${A}/y` }, await mint(BOB, timeline))
-      expect(foreign.body).toEqual({ feed: [] })
-
-      // Hidden and missing are one.
-      const getPost = 'zone.stratos.feed.getPost'
-      const hidden = await get(getPost, { uri: uriOf('y') }, await mint(BOB, getPost))
-      expect(hidden.status).toBe(404)
-      expect(await get(getPost, { uri: uriOf('missing') }, await mint(BOB, getPost))).toEqual(hidden)
-
-      const thread = 'zone.stratos.feed.getPostThread'
-      const shown = await get(thread, { uri: uriOf('bobx', BOB) }, await mint(BOB, thread))
-      expect(shown.body.thread).toMatchObject({ parent: { post: { uri: uriOf('x') } }, replies: [] })
-
-      const profile = await get(
-        'app.bsky.actor.getProfile',
-        { actor: BOB },
-        await mint(BOB, 'app.bsky.actor.getProfile'),
-      )
-      expect(profile.body).toMatchObject({ did: BOB, associated: { stratosDomains: [`${A}/x`] } })
-
-      // Asked once so far; what the service says later holds within 5 s.
-      expect(asked).toBe(1)
-      live.delete(BOB)
-      clock.offsetMs = 3_001
-      expect((await get(timeline, {}, await mint(BOB, timeline))).body).toEqual({ feed: [] })
-      expect(asked).toBe(2)
-    } finally {
-      server.close()
-      service.close()
-    }
   })
 })

@@ -2,6 +2,7 @@ import { l } from '@atproto/lex'
 import { createServer, XRPCError, type LexMethodParams, type Server } from '@atproto/xrpc-server'
 import { app, zone } from 'stratos-core/lexicons'
 import type { Logger } from '../logger.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Database } from '../tables/database.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
 import { listByAuthor, listOwn, listTimeline, type KeptPost, type PageRequest } from './feed-queries.ts'
@@ -20,6 +21,7 @@ export interface AppviewOptions {
   readonly memberships: Memberships
   readonly tokens: ViewerTokens
   readonly rate: RequestRate
+  readonly metrics: Metrics
   readonly logger: Logger
 }
 
@@ -71,6 +73,10 @@ export function createAppview(options: AppviewOptions): Server {
     const { nsid } = l.getMain(method) as l.Query
     const config = {
       handler: async ({ req, res, params }: { req: Req; res: Res; params: LexMethodParams<M> }) => {
+        res.once('finish', () => {
+          const labels = { method: nsid, status: String(res.statusCode) }
+          options.metrics.add('stratos_indexer_api_requests_total', labels)
+        })
         try {
           const did = await options.tokens.verify(req.headers.authorization, nsid)
           const waitSec = options.rate.take(did)
@@ -98,6 +104,8 @@ interface Req {
   readonly headers: { readonly authorization?: string | undefined }
 }
 interface Res {
+  readonly statusCode: number
+  once(event: 'finish', tell: () => void): unknown
   setHeader(name: string, value: string): void
   status(code: number): Res
   type(name: string): Res

@@ -24,8 +24,18 @@ export class OwnIdentity {
     return new OwnIdentity(settings.did, await Secp256k1Keypair.import(key))
   }
 
-  /** To be served as `/.well-known/did.json`. */
-  document(): Readonly<Record<string, unknown>> {
+  /** Where the DID document is, and everything else that this process serves. */
+  get url(): string {
+    const host = decodeURIComponent(this.did.slice('did:web:'.length))
+    return `${host.split(':')[0] === 'localhost' ? 'http' : 'https'}://${host}`
+  }
+
+  /**
+   * To be served as `/.well-known/did.json`.
+   *
+   * @param isAppview whether the read API can be called as `#stratos_appview`
+   */
+  document(isAppview: boolean): Readonly<Record<string, unknown>> {
     return {
       '@context': ['https://www.w3.org/ns/did/v1', 'https://w3id.org/security/multikey/v1'],
       id: this.did,
@@ -37,6 +47,9 @@ export class OwnIdentity {
           publicKeyMultibase: this.#key.did().slice('did:key:'.length),
         },
       ],
+      service: isAppview
+        ? [{ id: '#stratos_appview', type: 'StratosAppView', serviceEndpoint: this.url }]
+        : [],
     }
   }
 

@@ -1,5 +1,5 @@
 import type { IdResolver } from '@atproto/identity'
-import { parseEnrollmentRecord, StratosError, verifyAttestation } from 'stratos-core'
+import { parseEnrollmentRecord, StratosError, verifyAttestation, type EnrollmentRecord } from 'stratos-core'
 import type { ServicePlace } from '../identity/service-place.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
@@ -8,12 +8,18 @@ import { iso } from '../tables/write-rows.ts'
 
 export interface AnnouncementParts {
   readonly database: Database
-  readonly resolver: IdResolver
+  readonly resolver: Pick<IdResolver, 'did'>
   /** The services that are followed, as far as they were found. */
   readonly places: () => readonly ServicePlace[]
   readonly metrics: Metrics
   readonly logger: Logger
 }
+
+/** Why an enrollment record does not count. */
+type Fault = 'malformed' | 'foreign' | 'unverified'
+
+/** A service changes its key rarely; whoever forges attestations must not make us look it up each time. */
+const ASK_ANEW_AFTER_MS = 60_000
 
 /**
  * What accounts say in public about their enrollments. It is checked and noted down, and opens nothing: an attestation proves
@@ -21,54 +27,82 @@ export interface AnnouncementParts {
  */
 export class Announcements {
   readonly #parts: AnnouncementParts
+  readonly #askedAnewAtMs = new Map<string, number>()
 
   constructor(parts: AnnouncementParts) {
     this.#parts = parts
   }
 
-  /** An enrollment record of a service that is not followed, or one whose attestation does not hold, is ignored. */
-  async enrollmentFound(did: string, rkey: string, value: unknown): Promise<void> {
+  /** A record of a service that is not followed, or one whose attestation does not hold, counts as if it were not there. */
+  async recordFound(did: string, rkey: string, value: unknown): Promise<void> {
     const { database, metrics, logger } = this.#parts
-    const outcome = await this.#check(did, rkey, value)
-    metrics.add('stratos_indexer_enrollment_records_total', {
-      outcome: typeof outcome === 'string' ? outcome : 'verified',
-    })
-    if (typeof outcome === 'string')
-      return logger.warn({ did, rkey, outcome }, 'an enrollment record is ignored')
+    const found = await this.#check(did, rkey, value)
+    const outcome = typeof found === 'string' ? found : 'verified'
+    metrics.add('stratos_indexer_enrollment_records_total', { outcome })
+    if (typeof found === 'string') {
+      logger.warn({ did, rkey, outcome }, 'an enrollment record is ignored')
+      return this.recordGone(did, rkey)
+    }
+    const { service, boundaries } = found
+    const row = { service, boundaries: JSON.stringify(boundaries), attestedAt: iso(Date.now()) }
     await database.db
-      .updateTable('stratos_enrollment')
-      .set({ attestedAt: iso(Date.now()) })
+      .insertInto('stratos_announcement')
+      .values({ did, rkey, ...row })
+      .onConflict((conflict) => conflict.columns(['did', 'rkey']).doUpdateSet(row))
+      .execute()
+  }
+
+  async recordGone(did: string, rkey: string): Promise<void> {
+    await this.#parts.database.db
+      .deleteFrom('stratos_announcement')
       .where('did', '=', did)
-      .where('service', '=', outcome.did)
+      .where('rkey', '=', rkey)
       .execute()
   }
 
   /** The handle is looked up again. */
   async identityChanged(did: string): Promise<void> {
+    await this.#parts.resolver.did.cache?.clearEntry(did)
     await this.#parts.database.db
       .updateTable('stratos_actor')
       .set({ checkedAt: iso(0) })
       .where('did', '=', did)
       .execute()
-    await this.#parts.resolver.did.cache?.clearEntry(did)
   }
 
   async #check(
     did: string,
     rkey: string,
     value: unknown,
-  ): Promise<ServicePlace | 'malformed' | 'foreign' | 'unverified'> {
+  ): Promise<{ service: string; boundaries: readonly string[] } | Fault> {
     const record = parseEnrollmentRecord(value, rkey)
     if (record === null) return 'malformed'
-    const place = this.#parts.places().find(({ url }) => URL.parse(record.service)?.origin === url)
+    const origin = URL.parse(record.service)?.origin
+    const place = this.#parts.places().find(({ url }) => url === origin)
     if (place === undefined) return 'foreign'
+    // A service speaks for its own boundaries alone.
+    if (!record.boundaries.every((boundary) => boundary.startsWith(`${place.did}/`))) return 'unverified'
+    const holds =
+      (await this.#holds(did, record, place.did, false)) || (await this.#holdsNow(did, record, place.did))
+    return holds ? { service: place.did, boundaries: record.boundaries } : 'unverified'
+  }
+
+  /** With the key of the service as it is now, instead of the one that is remembered. */
+  async #holdsNow(did: string, record: EnrollmentRecord, service: string): Promise<boolean> {
+    const nowMs = Date.now()
+    if (nowMs < (this.#askedAnewAtMs.get(service) ?? 0) + ASK_ANEW_AFTER_MS) return false
+    this.#askedAnewAtMs.set(service, nowMs)
+    return this.#holds(did, record, service, true)
+  }
+
+  async #holds(did: string, record: EnrollmentRecord, service: string, anew: boolean): Promise<boolean> {
+    const { boundaries, signingKey, attestation } = record
+    const key = await this.#parts.resolver.did.resolveAtprotoKey(service, anew)
     try {
-      const key = await this.#parts.resolver.did.resolveAtprotoKey(place.did)
-      const { boundaries, signingKey, attestation } = record
       await verifyAttestation({ did, boundaries, signingKey }, attestation, key)
-      return place
+      return true
     } catch (err) {
-      if (err instanceof StratosError) return 'unverified'
+      if (err instanceof StratosError) return false
       throw err
     }
   }

@@ -3,6 +3,7 @@ import { parseCommitAuthenticated } from '@atproto/sync'
 import { ENROLLMENT_COLLECTION } from 'stratos-core'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
+import { eachOf } from '../each-of.ts'
 import { Backoff } from '../stream/backoff.ts'
 import { FrameError, parseFrame, type Frame } from '../stream/parse-message.ts'
 import { readFrames } from '../stream/read-frames.ts'
@@ -12,22 +13,26 @@ import { iso } from '../tables/write-rows.ts'
 import type { Announcements } from './announcements.ts'
 
 const STREAM = 'com.atproto.sync.subscribeRepos'
+/** As PDSes cut commits. */
+const MAX_OPS = 200
 
 export interface FirehoseParts {
   /** PDS or relay. */
   readonly url: string
-  readonly config: Pick<Config, 'maxQueued' | 'reconnect'>
+  readonly config: Pick<Config, 'atOnce' | 'maxQueued' | 'reconnect'>
   readonly database: Database
   readonly resolver: IdResolver
   readonly announcements: Announcements
+  /** Told when there may be records that the firehose will not tell of. */
+  readonly onGap: () => Promise<void>
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
 /**
  * Follows the public repos of a PDS or relay for what accounts say there about their enrollments. Commits are verified with the
- * key of their account; those in other collections are passed over unread. One event after the other: the order of each repo
- * is kept, and a slow database makes the PDS wait.
+ * key of their account; those in other collections are passed over unread. The order of each repo is kept, and a slow database
+ * makes the PDS wait.
  */
 export class Firehose {
   readonly #parts: FirehoseParts
@@ -60,14 +65,17 @@ export class Firehose {
   }
 
   async #follow(progress: () => void): Promise<void> {
-    const { url, config, database, signal } = this.#parts
+    const { url, config, database, signal, onGap } = this.#parts
     let cursor = await findCursor(database.db, this.#key)
     const query = cursor === null ? '' : `?cursor=${cursor}`
-    const onOpen = () => (this.#isConnected = true)
+    const onOpen = () => {
+      this.#isConnected = true
+      // It begins with what happens from now on.
+      if (query === '') void onGap().catch((err: unknown) => this.#parts.logger.error({ err }, 'no backfill'))
+    }
     const address = `${url.replace(/^http/, 'ws')}/xrpc/${STREAM}${query}`
     for await (const frames of readFrames(address, { signal, maxQueued: config.maxQueued, onOpen })) {
-      let seq = cursor
-      for (const frame of frames) seq = (await this.#handle(parseFrame(frame))) ?? seq
+      const seq = await this.#handle(frames.map((frame) => parseFrame(frame)))
       if (seq === null || seq === cursor) continue
       const [from, to] = [cursor, seq]
       const now = iso(Date.now())
@@ -77,48 +85,68 @@ export class Firehose {
     }
   }
 
-  /** @returns the number of the event, if it has one */
-  async #handle({ type, body }: Frame): Promise<number | null> {
-    if (type === null) {
-      if (body['error'] === 'FutureCursor') await resetCursor(this.#parts.database.db, this.#key)
-      throw new FrameError(`the firehose ended: ${String(body['error'])}`)
+  /** @returns the number of the last event, if one has a number */
+  async #handle(frames: readonly Frame[]): Promise<number | null> {
+    const { announcements, config, onGap } = this.#parts
+    const byRepo = new Map<string, (() => Promise<void>)[]>()
+    const enqueue = (did: string, task: () => Promise<void>) =>
+      byRepo.set(did, [...(byRepo.get(did) ?? []), task])
+    let seq: number | null = null
+    for (const { type, body } of frames) {
+      if (type === null) await this.#ended(String(body['error']))
+      if (type === '#info' && body['name'] === 'OutdatedCursor') await onGap()
+      if (type === '#commit' && hasEnrollment(body)) enqueue(body.repo, () => this.#commit(body))
+      const did = body['did']
+      if (type === '#identity' && typeof did === 'string')
+        enqueue(did, () => announcements.identityChanged(did))
+      if (Number.isSafeInteger(body['seq'])) seq = Number(body['seq'])
     }
-    const { announcements } = this.#parts
-    if (type === '#commit') await this.#commit(body)
-    if (type === '#identity') await announcements.identityChanged(String(body['did']))
-    return Number.isSafeInteger(body['seq']) ? Number(body['seq']) : null
+    // One repo after the other would let each account with a slow DID document hold up all the others.
+    await eachOf([...byRepo.values()], config.atOnce, async (tasks) => {
+      for (const task of tasks) await task()
+    })
+    return seq
   }
 
-  async #commit(body: Frame['body']): Promise<void> {
-    const { resolver, announcements, logger } = this.#parts
-    if (!isCommit(body)) throw new FrameError('a commit is incomplete')
-    if (!body.ops.some(({ path }) => path.startsWith(`${ENROLLMENT_COLLECTION}/`))) return
-    let events: Awaited<ReturnType<typeof parseCommitAuthenticated>>
-    try {
-      const isEnrollment = (collection: string) => collection === ENROLLMENT_COLLECTION
-      events = await parseCommitAuthenticated(resolver, body, isEnrollment)
-    } catch (err) {
-      // Whoever cannot prove what they say has said nothing.
-      logger.warn({ err, did: body.repo }, 'a commit on the firehose could not be verified')
-      return
+  async #ended(name: string): Promise<never> {
+    const { database, onGap } = this.#parts
+    if (name === 'FutureCursor') {
+      await resetCursor(database.db, this.#key)
+      await onGap()
     }
+    throw new FrameError(`the firehose ended: ${name}`)
+  }
+
+  async #commit(commit: Commit): Promise<void> {
+    const { resolver, announcements, logger } = this.#parts
+    const events = await readCommit(resolver, commit).catch((err: unknown) => {
+      // Whoever cannot prove what they say has said nothing.
+      logger.warn({ err, did: commit.repo }, 'a commit on the firehose could not be verified')
+      return []
+    })
     for (const event of events) {
-      if (event.event === 'delete') continue
-      await announcements.enrollmentFound(event.did, event.rkey, event.record)
+      if (event.event === 'delete') await announcements.recordGone(event.did, event.rkey)
+      else await announcements.recordFound(event.did, event.rkey, event.record)
     }
   }
 }
 
 type Commit = Parameters<typeof parseCommitAuthenticated>[1]
 
-function isCommit(body: object): body is Commit {
-  const { repo, seq, rev, blocks, ops } = body as { readonly [Name in keyof Commit]?: unknown }
-  const isWhole = typeof repo === 'string' && typeof seq === 'number' && typeof rev === 'string'
-  return isWhole && blocks instanceof Uint8Array && Array.isArray(ops) && ops.every(isOp)
+function readCommit(resolver: IdResolver, commit: Commit): ReturnType<typeof parseCommitAuthenticated> {
+  return parseCommitAuthenticated(resolver, commit, (collection) => collection === ENROLLMENT_COLLECTION)
 }
 
-function isOp(op: unknown): boolean {
+/** Whether it is a commit, and one that concerns us. What is none would be one of a broken server: it is passed over. */
+function hasEnrollment(body: Frame['body']): body is Frame['body'] & Commit {
+  const { repo, seq, rev, blocks, ops } = body
+  const isWhole = typeof repo === 'string' && typeof seq === 'number' && typeof rev === 'string'
+  if (!isWhole || !(blocks instanceof Uint8Array) || !Array.isArray(ops) || ops.length > MAX_OPS) return false
+  return ops.every(isOp) && ops.some(({ path }) => path.startsWith(`${ENROLLMENT_COLLECTION}/`))
+}
+
+function isOp(op: unknown): op is { readonly path: string } {
   return (
-    typeof op === 'object' && op !== null && 'path' in op && typeof op.path === 'string' && 'action' in op
+    typeof op === 'object' && op !== null && 'action' in op && 'path' in op && typeof op.path === 'string'
   )
 }

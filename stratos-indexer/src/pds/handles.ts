@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IdResolver } from '@atproto/identity'
+import { isValidHandle } from '@atproto/syntax'
 import type { SafeFetch } from '../identity/safe-fetch.ts'
 import type { Logger } from '../logger.ts'
 import type { Database } from '../tables/database.ts'
@@ -9,8 +10,8 @@ export interface HandleParts {
   readonly database: Database
   readonly resolver: IdResolver
   readonly fetch: SafeFetch
-  /** Server whose com.atproto.identity.resolveHandle is believed. */
-  readonly handleResolver: string
+  /** Server whose com.atproto.identity.resolveHandle is believed; null to ask DNS and the handle's own web server. */
+  readonly handleResolver: string | null
   readonly atOnce: number
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -46,28 +47,44 @@ export async function keepHandles(parts: HandleParts): Promise<void> {
 async function keepHandle(parts: HandleParts, did: string): Promise<void> {
   const handle = await findHandle(parts, did)
   const row = { handle, checkedAt: iso(Date.now()) }
-  await parts.database.db
-    .insertInto('stratos_actor')
-    .values({ did, ...row })
-    .onConflict((conflict) => conflict.column('did').doUpdateSet(row))
-    .execute()
+  await parts.database.db.transaction().execute(async (tx) => {
+    // A handle is one account's: who had it before has lost it.
+    if (handle !== null) {
+      await tx
+        .updateTable('stratos_actor')
+        .set({ handle: null, checkedAt: iso(0) })
+        .where('handle', '=', handle)
+        .where('did', '!=', did)
+        .execute()
+    }
+    await tx
+      .insertInto('stratos_actor')
+      .values({ did, ...row })
+      .onConflict((conflict) => conflict.column('did').doUpdateSet(row))
+      .execute()
+  })
 }
 
-async function findHandle(
-  { resolver, fetch, handleResolver, logger }: HandleParts,
-  did: string,
-): Promise<string | null> {
+async function findHandle(parts: HandleParts, did: string): Promise<string | null> {
+  const { resolver, logger } = parts
   try {
     const document = await resolver.did.resolve(did)
     const known = document?.alsoKnownAs?.find((name) => name.startsWith('at://'))?.slice('at://'.length)
-    if (known === undefined) return null
-    const query = new URLSearchParams({ handle: known }).toString()
-    const answer = await fetch(`${handleResolver}/xrpc/com.atproto.identity.resolveHandle?${query}`)
-    const told: unknown = answer.ok ? await answer.json() : null
-    const agrees = typeof told === 'object' && told !== null && 'did' in told && told.did === did
-    return agrees ? known.toLowerCase() : null
+    if (known === undefined || !isValidHandle(known)) return null
+    return (await resolveHandle(parts, known)) === did ? known.toLowerCase() : null
   } catch (err) {
     logger.warn({ err, did }, 'a handle could not be looked up')
     return null
   }
+}
+
+async function resolveHandle(
+  { resolver, fetch, handleResolver }: HandleParts,
+  handle: string,
+): Promise<unknown> {
+  if (handleResolver === null) return resolver.handle.resolve(handle)
+  const query = new URLSearchParams({ handle }).toString()
+  const answer = await fetch(`${handleResolver}/xrpc/com.atproto.identity.resolveHandle?${query}`)
+  const told: unknown = answer.ok ? await answer.json() : null
+  return typeof told === 'object' && told !== null && 'did' in told ? told.did : null
 }

@@ -113,7 +113,6 @@ export const MIGRATIONS: readonly Migration[] = [
         'lastChecked',
         'boundaries',
       )
-        .addColumn('attestedAt', 'text')
         .addPrimaryKeyConstraint('stratos_enrollment_pk', ['did', 'service'])
         .execute()
       await texts(schema.createTable('stratos_enrollment_boundary'), 'did', 'service', 'boundary')
@@ -146,6 +145,26 @@ export const MIGRATIONS: readonly Migration[] = [
         .createIndex('stratos_dead_letter_by_repo')
         .on('stratos_dead_letter')
         .columns(['service', 'did'])
+        .execute()
+    },
+  },
+  {
+    name: 'what accounts say on their PDSes',
+    async up({ schema }, { big }) {
+      await texts(
+        schema.createTable('stratos_announcement'),
+        'did',
+        'rkey',
+        'service',
+        'boundaries',
+        'attestedAt',
+      )
+        .addPrimaryKeyConstraint('stratos_announcement_pk', ['did', 'rkey'])
+        .execute()
+      await texts(schema.createTable('stratos_backfill'), 'provider', 'scope', 'after')
+        .addColumn('repos', big, (column) => column.notNull())
+        .addColumn('finishedAt', 'text')
+        .addPrimaryKeyConstraint('stratos_backfill_pk', ['provider'])
         .execute()
     },
   },

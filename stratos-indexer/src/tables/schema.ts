@@ -19,6 +19,8 @@ export interface Tables {
   stratos_resync: ResyncTable
   stratos_repo: RepoTable
   stratos_dead_letter: DeadLetterTable
+  stratos_announcement: AnnouncementTable
+  stratos_backfill: BackfillTable
 }
 
 /** Every record of every collection that the services show to this indexer. */
@@ -88,8 +90,6 @@ export interface EnrollmentTable {
   lastChecked: string
   /** JSON list, as the service last told. */
   boundaries: string
-  /** When the record on the account's PDS was last seen with an attestation that holds; null if never. */
-  attestedAt: string | null
 }
 
 export interface EnrollmentBoundaryTable {
@@ -144,4 +144,30 @@ export interface DeadLetterTable {
   path: string
   reason: string
   at: string
+}
+
+/** An enrollment record on an account's PDS whose attestation holds. It opens nothing: see `stratos_enrollment` for what does. */
+export interface AnnouncementTable {
+  did: string
+  rkey: string
+  /** DID of the service that attested to it. */
+  service: string
+  /** JSON list. */
+  boundaries: string
+  /** When the attestation was last seen to hold. */
+  attestedAt: string
+}
+
+/** A reading of the enrollment records that were there before the firehose was followed. */
+export interface BackfillTable {
+  /** URL of the PDS or relay. */
+  provider: string
+  /** `all` repos of the provider, or those of `enrolled` accounts. */
+  scope: string
+  /** Where it goes on: the provider's cursor, or the last DID; empty at the beginning. */
+  after: string
+  /** So many repos were asked. */
+  repos: number
+  /** null while it is under way. */
+  finishedAt: string | null
 }

@@ -1,0 +1,16 @@
+/**
+ * Does something with each entry of a list, with so many of them at once at most.
+ *
+ * @throws what `use` throws first; entries that have not begun then are left out
+ */
+export async function eachOf<T>(
+  list: readonly T[],
+  atOnce: number,
+  use: (entry: T) => Promise<void>,
+): Promise<void> {
+  const rest = list.values()
+  const work = async (): Promise<void> => {
+    for (const entry of rest) await use(entry)
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, work))
+}

@@ -1,0 +1,77 @@
+import { waitUntil } from 'test-network'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Campaign } from './_util/campaign.ts'
+
+let campaign: Campaign
+
+beforeAll(async () => {
+  campaign = await Campaign.start('postgres')
+})
+afterAll(async () => campaign?.close())
+
+const sameAsSource = (what: string) =>
+  waitUntil(what, async () => (await campaign.indexed()).join() === (await campaign.source()).join(), 60_000)
+
+it('after indexer, service, PDS and database were killed in turn, the tables are what the repos are', async () => {
+  const { network, indexer } = campaign
+  const kills = [
+    () => network.restartPds(),
+    () => network.restartService('SIGKILL'),
+    async () => {
+      await network.restartDatabase()
+      // The service's pool has connections that are gone; it says so once.
+      await waitUntil('the service', async () =>
+        campaign.source().then(
+          () => true,
+          () => false,
+        ),
+      )
+    },
+  ]
+  for (const [round, kill] of kills.entries()) {
+    const made = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => campaign.create(`round ${round}, post ${n}`, ['general'])),
+    )
+    const stopping = indexer.stop('SIGKILL')
+    for (const uri of made.slice(0, 3)) await campaign.delete(uri)
+    await stopping
+    for (const uri of made.slice(3, 6)) await campaign.edit(uri, 'edited', ['writers', 'general'])
+    // It starts while the others are away or coming back.
+    await Promise.all([indexer.start(), kill()])
+    await campaign.create(`after round ${round}`, ['general'])
+  }
+  await sameAsSource('catching up')
+  expect(await campaign.source()).toHaveLength(30)
+})
+
+it('the service and the database may go while the indexer runs', async () => {
+  const { network } = campaign
+  await network.restartDatabase()
+  await waitUntil('the service', async () =>
+    campaign.source().then(
+      () => true,
+      () => false,
+    ),
+  )
+  await campaign.create('after the database', ['general'])
+  await network.restartService('SIGKILL')
+  await campaign.create('after the service', ['general'])
+  await sameAsSource('coming back')
+})
+
+it('a cursor of another time has all repos read anew, and what the service does not have is gone', async () => {
+  const { indexer } = campaign
+  await indexer.stop('SIGKILL')
+  await campaign.use(async ({ db }) => {
+    const [first, second] = await db.selectFrom('stratos_record').selectAll().limit(2).execute()
+    if (first === undefined || second === undefined) throw new Error('there is nothing')
+    const gone = { ...first, uri: `${first.uri}gone`, rkey: `${first.rkey}gone` }
+    await db.insertInto('stratos_record').values(gone).execute()
+    await db.deleteFrom('stratos_record').where('uri', '=', second.uri).execute()
+    await db.updateTable('stratos_sync_cursor').set({ seq: 1_000_000 }).execute()
+  })
+  await indexer.start()
+  await sameAsSource('reading anew')
+  await campaign.create('after it', ['general'])
+  await sameAsSource('indexing')
+})
