@@ -42,6 +42,10 @@ const POST_COLLECTION = parseNsid('zone.stratos.feed.post')
 /** How long requests under way may take once the service is told to stop. */
 const STOP_WITHIN_MS = 5_000
 
+/** How long a body may take on its way, and an archive or a blob over a slow line. */
+const BODY_WITHIN_MS = 120_000
+const LARGE_BODY_WITHIN_MS = 4 * 60 * 60_000
+
 /** A service that listens. */
 export interface RunningService {
   /** The port in use, also when the configuration asked for any free one. */
@@ -247,11 +251,15 @@ export async function startService(
     logger,
   })
   const server = createServer(
-    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 120_000 },
+    // How long a whole request may take depends on what it is: see `closeStalled`.
+    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 0 },
     app,
   )
   server.maxHeadersCount = 100
-  closeStalled(server, config.limits.idleMs)
+  closeStalled(server, {
+    idleMs: config.limits.idleMs,
+    bodyMs: (path) => (methods.largeBodies.has(path) ? LARGE_BODY_WITHIN_MS : BODY_WITHIN_MS),
+  })
   if (background) await lifeCycles.resume()
   server.on('upgrade', (req, socket, head) => endpoint.upgrade(req, socket, head))
   if (background) await blobs.keeper.start()

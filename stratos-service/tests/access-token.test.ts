@@ -1,6 +1,7 @@
 import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { ProofClient, startNetwork, type Network } from 'test-network'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startLoneService } from './_util/lone-service.ts'
 import { makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
@@ -132,6 +133,7 @@ describe('an access token whose authorization server publishes its keys', () => 
       () => tokenOf(user, { exp }),
     ]),
     ['TOK-015: that lives for more than a day', () => tokenOf(user, { exp: nowSec() + 90_000 })],
+    ['for the account’s PDS', () => tokenOf(user, { aud: user.origin })],
     ['TOK-017: for nobody', () => tokenOf(user, { aud: undefined })],
     ['TOK-017: for an empty list', () => tokenOf(user, { aud: [] })],
     ['for its PDS, which this service does not accept', () => tokenOf(user, { aud: user.origin })],
@@ -204,5 +206,15 @@ describe('an access token whose authorization server publishes its keys', () => 
       { body },
     )
     expect([answer.status, answer.body.error]).toEqual([400, 'NotEnrolled'])
+  })
+})
+
+describe('with STRATOS_ACCEPT_PDS_AUDIENCE', () => {
+  it('a token for the account’s own PDS is good, and one for another PDS is not', async () => {
+    await using service = await startLoneService({ STRATOS_ACCEPT_PDS_AUDIENCE: 'true' })
+    const ask = (aud: string) =>
+      ProofClient.withToken(service.url, tokenOf(user, { aud })).call('GET', LIST_SESSIONS)
+    expect(await ask(user.origin)).toMatchObject({ status: 200, body: { sessions: [] } })
+    expect((await ask(mallory.origin)).status).toBe(401)
   })
 })

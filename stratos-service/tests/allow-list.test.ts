@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { Redis } from 'ioredis'
 import { sendRequest, waitUntil } from 'test-network'
 import { afterAll, describe, expect, it } from 'vitest'
-import { makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
+import { enrollMadeUp, makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { HAS_VALKEY, startValkey, type ValkeyServer } from './_util/valkey.ts'
 
@@ -47,20 +47,6 @@ describe.runIf(HAS_VALKEY)('a service with lists of who may enroll', () => {
     await Promise.all([named.close(), neighbour.close(), valkey.close()])
   })
 
-  const origin = () => network().serviceUrl.replace('localhost', '127.0.0.1')
-  /** Goes through enrollment with an account whose server the test makes up. */
-  async function enroll(account: MadeUpAccount) {
-    const begun = await sendRequest(
-      'GET',
-      `${origin()}/oauth/authorize?handle=${encodeURIComponent(account.did)}`,
-    )
-    const cookie = String(begun.headers['set-cookie']?.[0]).split(';')[0] ?? ''
-    const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
-    return sendRequest('GET', `${origin()}/oauth/callback?${new URLSearchParams(params)}`, {
-      headers: { cookie },
-    })
-  }
-
   it('OAU-011: lets in who is on the list at a web address, and nobody else', async () => {
     const net = network()
     const [alice, bob] = [accountOf(net, 'alice'), accountOf(net, 'bob')]
@@ -81,14 +67,17 @@ describe.runIf(HAS_VALKEY)('a service with lists of who may enroll', () => {
   })
 
   it('lets in who is named, or comes from a PDS that is named, whatever that list says', async () => {
-    expect((await enroll(named)).body).toMatchObject({ did: named.did, enrolled: true })
-    expect((await enroll(neighbour)).body).toMatchObject({ did: neighbour.did, enrolled: true })
+    expect((await enrollMadeUp(network(), named)).body).toMatchObject({ did: named.did, enrolled: true })
+    expect((await enrollMadeUp(network(), neighbour)).body).toMatchObject({
+      did: neighbour.did,
+      enrolled: true,
+    })
     const stranger = await makeUpAccount()
-    expect((await enroll(stranger)).body.error).toBe('EnrollmentDenied')
+    expect((await enrollMadeUp(network(), stranger)).body.error).toBe('EnrollmentDenied')
     await stranger.close()
   })
 
-  it('goes on with what it knows while neither the list nor Valkey can be reached, over a new start too', async () => {
+  it('FLT-017: goes on with what it knows while neither the list nor Valkey can be reached, over a new start too', async () => {
     const carol = accountOf(network(), 'carol')
     listed = [carol.did]
     await waitUntil('the list is taken over', async () => (await redis.sismember(NAME, carol.did)) === 1)

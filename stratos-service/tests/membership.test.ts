@@ -1,16 +1,8 @@
 import { Secp256k1Keypair } from '@atproto/crypto'
 import { verifyRepoCar } from '@atproto/repo'
-import {
-  authorize,
-  ProofClient,
-  sendRequest,
-  waitUntil,
-  type Answer,
-  type CallOptions,
-  type Instance,
-} from 'test-network'
+import { authorize, ProofClient, sendRequest, waitUntil, type Answer, type Instance } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
+import { callAs, enrollMadeUp, makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 import { ENROLLMENT, listPublic } from './_util/public-repo.ts'
@@ -47,28 +39,6 @@ async function begin(handle: string) {
   const answer = await sendRequest('GET', url)
   const cookie = String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? ''
   return { location: new URL(String(answer.headers.location)), cookie }
-}
-
-/** Goes through enrollment with an account whose server the test makes up. */
-async function enrollMadeUp(account: MadeUpAccount): Promise<Answer> {
-  const { cookie } = await begin(account.did)
-  const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
-  const callback = `${origin()}/oauth/callback?${new URLSearchParams(params)}`
-  return sendRequest('GET', callback, { headers: { cookie } })
-}
-
-/** Calls a method for an account that signs for itself. */
-async function callAs(
-  account: MadeUpAccount,
-  method: 'GET' | 'POST',
-  nsid: string,
-  options: CallOptions = {},
-) {
-  const exp = Math.floor(Date.now() / 1000) + 60
-  const token = await account.account.serviceJwt({ aud: network().serviceDid, lxm: nsid, exp })
-  const query = new URLSearchParams(options.params as Record<string, string> | undefined)
-  const headers = { authorization: `Bearer ${token}` }
-  return sendRequest(method, urlOf(nsid, String(query)), { headers, body: options.body })
 }
 
 describe('an enrollment', () => {
@@ -115,15 +85,15 @@ describe('an enrollment', () => {
     const account = await makeUpAccount()
     const { did } = account
     expect(did).toContain('%3A')
-    expect((await enrollMadeUp(account)).body).toMatchObject({ did })
+    expect((await enrollMadeUp(network(), account)).body).toMatchObject({ did })
     const record = post(net.serviceDid, 'from a port', ['general'])
     const body = { repo: did, collection: POST, record }
-    const made = await callAs(account, 'POST', 'com.atproto.repo.createRecord', { body })
+    const made = await callAs(network(), account, 'POST', 'com.atproto.repo.createRecord', { body })
     expect(made.body.uri.startsWith(`at://${did}/${POST}/`)).toBe(true)
     const params = { repo: did, collection: POST }
-    const listed = await callAs(account, 'GET', 'com.atproto.repo.listRecords', { params })
+    const listed = await callAs(network(), account, 'GET', 'com.atproto.repo.listRecords', { params })
     expect(listed.body.records.map(({ uri }: { uri: string }) => uri)).toEqual([made.body.uri])
-    const own = await callAs(account, 'GET', STATUS, { params: { did } })
+    const own = await callAs(network(), account, 'GET', STATUS, { params: { did } })
     expect(own.body).toMatchObject({ did, enrolled: true })
     // A key of a record has no percent sign; the port stands as it is.
     expect(own.body.enrollmentRkey).toBe(net.serviceDid.replace('%3A', ':'))
@@ -209,7 +179,7 @@ describe('many accounts', () => {
       for (let n = 0; n < CROWD; n += 1) {
         const account = await makeUpAccount()
         crowd.push(account)
-        expect((await enrollMadeUp(account)).body.enrolled).toBe(true)
+        expect((await enrollMadeUp(network(), account)).body.enrolled).toBe(true)
       }
       const follower = new StreamFollower(streamUrl())
       const told = ({ enrollments }: StreamFollower) =>
@@ -239,7 +209,7 @@ describe('many accounts', () => {
         const uris: string[] = []
         for (const text of texts(author)) {
           const body = { repo: account.did, collection: POST, record: post(serviceDid, text, ['general']) }
-          const answer = await callAs(account, 'POST', 'com.atproto.repo.createRecord', { body })
+          const answer = await callAs(network(), account, 'POST', 'com.atproto.repo.createRecord', { body })
           expect(answer.status, JSON.stringify(answer.body)).toBe(200)
           uris.push(answer.body.uri)
         }
@@ -248,8 +218,10 @@ describe('many accounts', () => {
     )
     for (const [author, account] of writers.entries()) {
       const { did } = account
-      const { signingKey } = (await callAs(account, 'GET', STATUS, { params: { did } })).body
-      const exported = await callAs(account, 'GET', 'zone.stratos.sync.getRepo', { params: { did } })
+      const { signingKey } = (await callAs(network(), account, 'GET', STATUS, { params: { did } })).body
+      const exported = await callAs(network(), account, 'GET', 'zone.stratos.sync.getRepo', {
+        params: { did },
+      })
       const { creates } = await verifyRepoCar(exported.bytes, did, signingKey)
       const uriOf = ({ collection, rkey }: { collection: string; rkey: string }) =>
         `at://${did}/${collection}/${rkey}`

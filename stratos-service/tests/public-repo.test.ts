@@ -72,7 +72,7 @@ describe('the public repo of somebody enrolled', () => {
     await waitUntil('the stub goes', async () => (await listPublic(did, POST)).length === 0)
   })
 
-  it('gets its stubs also when the service died before it could write them', async () => {
+  it('FLT-013: gets its stubs also when the service died before it could write them', async () => {
     const net = network()
     const { did } = accountOf(net, 'bob')
     const bob = await ProofClient.signIn(net, accountOf(net, 'bob'))

@@ -1,10 +1,14 @@
 import { AtpAgent } from '@atproto/api'
 import { ProofClient, waitUntil, type Network } from 'test-network'
 import { describe, expect, it } from 'vitest'
+import { callAs, enrollMadeUp, makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
+import { ENROLLMENT } from './_util/public-repo.ts'
+import type { Page } from './_util/web-identity.ts'
 
 const BATCH_MS = 8_000
+const PUT = '/xrpc/com.atproto.repo.putRecord'
 
 async function stubsOf(network: Network, did: string) {
   const agent = new AtpAgent({ service: network.pdsUrl })
@@ -121,5 +125,61 @@ describe('STRATOS_STUBS=full', () => {
     expect(await stubsOf(net, did)).toEqual([])
     await call('putRecord', { rkey, record: record('mine, changed') })
     await waitUntil('it is written again', async () => (await stubsOf(net, did)).length === 1)
+  })
+
+  it('FLT-009, FLT-011: PDSes that hang or are down hold up nobody else, and get everything once they are back', async () => {
+    const net = network()
+    const [hanging, down] = await Promise.all([makeUpAccount(), makeUpAccount()])
+    const put = new Map<string, string[]>()
+    const takesRecords: (account: MadeUpAccount) => Page = (account) => (_req, body) => {
+      const { collection, rkey } = JSON.parse(body) as { collection: string; rkey: string }
+      put.set(account.did, [...(put.get(account.did) ?? []), `${collection}/${rkey}`])
+      return { json: { uri: `at://${account.did}/${collection}/${rkey}`, cid: 'bafyreia' } }
+    }
+    let asked = 0
+    const isSilent = () => {
+      asked += 1
+      return null
+    }
+    for (const { pages } of [hanging, down]) {
+      pages.set(PUT, isSilent)
+      pages.set('/xrpc/com.atproto.repo.listRecords', () => ({ json: { records: [] } }))
+    }
+    for (const account of [hanging, down]) {
+      expect((await enrollMadeUp(net, account)).body).toMatchObject({ did: account.did, enrolled: true })
+    }
+    await down.suspend()
+    const wrote = new Map<string, string[]>()
+    for (const account of [hanging, down]) {
+      for (let n = 0; n < 5; n += 1) {
+        const record = post(net.serviceDid, `number ${n}`, ['general'])
+        const body = { repo: account.did, collection: POST, record }
+        const { status, body: made } = await callAs(net, account, 'POST', 'com.atproto.repo.createRecord', {
+          body,
+        })
+        expect(status).toBe(200)
+        wrote.set(account.did, [...(wrote.get(account.did) ?? []), made.uri.split('/').slice(3).join('/')])
+      }
+    }
+    await waitUntil('somebody waits for the PDS that hangs', () => asked > 0)
+
+    const { did, call, record } = await writer(net, 'bob')
+    const made = await call('createRecord', { record: record('in between') })
+    expect(made.status).toBe(200)
+    await waitUntil('others have their stub', async () =>
+      JSON.stringify(await stubsOf(net, did)).includes(made.body.cid),
+    )
+    expect(put.size).toBe(0)
+
+    for (const account of [hanging, down]) account.pages.set(PUT, takesRecords(account))
+    await down.resume()
+    for (const account of [hanging, down]) {
+      const stubs = () => put.get(account.did)?.filter((key) => key.startsWith(POST)) ?? []
+      await waitUntil('all is made up for', () => stubs().length >= 5, 90_000)
+      expect(stubs()).toEqual(wrote.get(account.did))
+      const isPublished = () => put.get(account.did)?.some((key) => key.startsWith(ENROLLMENT)) === true
+      await waitUntil('the enrollment is published', isPublished, 90_000)
+      await account.close()
+    }
   })
 })

@@ -76,6 +76,7 @@ export class MethodTable {
   readonly #logger: Logger
   readonly #routes: { readonly method: string; readonly guard: string }[] = []
   readonly #subscriptions: SubscriptionRoute[] = []
+  readonly #largeBodies = new Set<string>()
 
   constructor(options: {
     auth: Authenticator
@@ -103,6 +104,11 @@ export class MethodTable {
     return this.#subscriptions
   }
 
+  /** Paths of methods whose bodies may be large, and so take long to arrive. */
+  get largeBodies(): ReadonlySet<string> {
+    return this.#largeBodies
+  }
+
   /** As `add`, for a method that answers with a stream. */
   subscribe<S extends l.Subscription, V extends Viewer>(
     method: l.Main<S>,
@@ -125,6 +131,7 @@ export class MethodTable {
   ): void {
     const schema: l.Procedure | l.Query = l.getMain(method)
     const maxJsonBytes = limits.maxJsonBytes ?? MAX_JSON_BYTES
+    if (limits.maxStreamBytes !== undefined) this.#largeBodies.add(`/xrpc/${schema.nsid}`)
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
     const config: LexMethodConfig<M, { credentials: V }> = {
       opts: { jsonLimit: maxJsonBytes, blobLimit: limits.maxStreamBytes ?? maxJsonBytes },
@@ -179,6 +186,7 @@ export class MethodTable {
       },
     ) => Promise<Answer<M>>,
   ): void {
+    this.#largeBodies.add(`/xrpc/${l.getMain(method).nsid}`)
     const config: LexMethodConfig<M, { credentials: V }> = {
       auth: this.#guarded(method, guard, async (req) => assertPlainBody(req)),
       handler: ({ req, res, auth }) =>

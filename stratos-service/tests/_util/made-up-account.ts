@@ -1,3 +1,4 @@
+import { sendRequest, type Answer, type CallOptions, type Network } from 'test-network'
 import { ClientKey } from './signing.ts'
 import { startWebIdentity, type WebIdentity } from './web-identity.ts'
 
@@ -75,4 +76,31 @@ export async function makeUpAccount(
     },
   }))
   return account
+}
+
+/** Goes through enrollment as a browser would, with this account at its own server. */
+export async function enrollMadeUp(
+  network: Pick<Network, 'serviceUrl'>,
+  account: MadeUpAccount,
+): Promise<Answer> {
+  const oauth = `${network.serviceUrl.replace('localhost', '127.0.0.1')}/oauth`
+  const begun = await sendRequest('GET', `${oauth}/authorize?${new URLSearchParams({ handle: account.did })}`)
+  const cookie = String(begun.headers['set-cookie']?.[0]).split(';')[0] ?? ''
+  const params = { code: 'code', state: account.requested.get('state') ?? '', iss: account.origin }
+  return sendRequest('GET', `${oauth}/callback?${new URLSearchParams(params)}`, { headers: { cookie } })
+}
+
+/** Calls a method for an account, which signs for itself. */
+export async function callAs(
+  network: Pick<Network, 'serviceUrl' | 'serviceDid'>,
+  { account }: WebIdentity,
+  method: 'GET' | 'POST',
+  nsid: string,
+  options: Pick<CallOptions, 'params' | 'body'> = {},
+): Promise<Answer> {
+  const exp = Math.floor(Date.now() / 1000) + 60
+  const token = await account.serviceJwt({ aud: network.serviceDid, lxm: nsid, exp })
+  const query = new URLSearchParams(options.params as Record<string, string> | undefined)
+  const headers = { authorization: `Bearer ${token}` }
+  return sendRequest(method, `${network.serviceUrl}/xrpc/${nsid}?${query}`, { headers, body: options.body })
 }

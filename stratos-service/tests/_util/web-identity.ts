@@ -2,8 +2,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { Account } from './signing.ts'
 
-/** What a server answers to one path, as JSON, with status 200 unless `status` says otherwise. */
-export type Page = (req: IncomingMessage, body: string) => { readonly status?: number; readonly json: object }
+/** What a server answers to one path, as JSON, with status 200 unless `status` says otherwise; null for no answer, ever. */
+export type Page = (
+  req: IncomingMessage,
+  body: string,
+) => { readonly status?: number; readonly json: object } | null
 
 /** A `did:web` on loopback with a key of its own: a service, or an account with a PDS that a test makes up. */
 export interface WebIdentity {
@@ -14,6 +17,9 @@ export interface WebIdentity {
   readonly asked: string[]
   /** What is answered, by path; tests may change it. */
   readonly pages: Map<string, Page>
+  /** Listens no more, until `resume`. */
+  suspend(): Promise<void>
+  resume(): Promise<void>
   close(): Promise<void>
 }
 
@@ -30,7 +36,9 @@ export async function startWebIdentity(
       const chunks: Buffer[] = []
       for await (const chunk of req) chunks.push(chunk as Buffer)
       const page = pages.get(path) ?? (() => ({ status: 404, json: {} }))
-      const { status = 200, json } = page(req, Buffer.concat(chunks).toString('utf8'))
+      const answer = page(req, Buffer.concat(chunks).toString('utf8'))
+      if (answer === null) return
+      const { status = 200, json } = answer
       res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json))
     })()
   }).listen(0, '127.0.0.1')
@@ -53,6 +61,13 @@ export async function startWebIdentity(
     ],
     service: services(origin, did),
   }
+  const close = async (): Promise<void> => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  }
   pages.set('/.well-known/did.json', () => ({ json: document }))
   return {
     account,
@@ -60,10 +75,11 @@ export async function startWebIdentity(
     origin,
     asked,
     pages,
-    close: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+    suspend: close,
+    resume: async () => {
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
     },
+    close,
   }
 }
