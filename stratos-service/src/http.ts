@@ -45,9 +45,7 @@ export function createHttpApp(options: HttpOptions): Express {
   app.get(['/client-metadata.json', '/.well-known/oauth-client-metadata.json'], (_req, res) => {
     res.json(options.clientMetadata)
   })
-  app.use('/xrpc', neverStored)
   app.use('/oauth', options.oauth)
-  // Not for a path: the methods are less particular about theirs.
   app.use(notToBeKept)
   app.use(options.streams)
   app.use(options.xrpc)
@@ -98,13 +96,6 @@ function securityHeaders(secure: boolean): RequestHandler {
     if (secure) res.setHeader('Strict-Transport-Security', 'max-age=31536000')
     next()
   }
-}
-
-/** What one caller may see is kept by no cache on the way to another. */
-const neverStored: RequestHandler = (_req, res, next) => {
-  res.setHeader('Cache-Control', 'private, no-store')
-  res.setHeader('Vary', 'Authorization, DPoP')
-  next()
 }
 
 /** Debug level: at info, one line for each request would cost more than many requests do. */

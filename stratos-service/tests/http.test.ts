@@ -162,35 +162,6 @@ it('refuses a request target that names a host, on every path', async () => {
   }
 })
 
-it('MTX-007: a method has one guard and one set of headers, however its path is spelled', async () => {
-  const { serviceUrl, adminPassword } = network()
-  const authorization = `Authorization: Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}\r\n`
-  const ask = async (path: string, headers = '') => {
-    const socket = connect(Number(new URL(serviceUrl).port), '127.0.0.1')
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n`)
-    const answer = await text(socket)
-    return {
-      status: Number(answer.split(' ')[1]),
-      isPrivate: answer.includes('Cache-Control: private, no-store'),
-    }
-  }
-  const method = 'zone.stratos.admin.stats'
-  for (const path of [
-    `/xrpc/${method}`,
-    `/xrpc/${method}/`,
-    `/XRPC/${method}`,
-    `/xrpc/${method.toUpperCase()}`,
-  ]) {
-    expect((await ask(path)).status, path).toBe(401)
-    expect(await ask(path, authorization), path).toEqual({ status: 200, isPrivate: true })
-  }
-  const others = [
-    ...['/xrpc/com.example.random', '/xrpc/../admin', `/xrpc/../xrpc/${method}`, `/xrpc/${method};x`],
-    ...[`/xrpc//${method}`, `//xrpc/${method}`, `/%78rpc/${method}`, `/xrpc/%7aone.stratos.admin.stats`],
-  ]
-  for (const path of others) expect([400, 404, 501], path).toContain((await ask(path, authorization)).status)
-})
-
 it('stops on SIGTERM although somebody keeps a silent connection open', async () => {
   const socket = connect(Number(new URL(network().serviceUrl).port), '127.0.0.1')
   await once(socket, 'connect')
