@@ -145,7 +145,7 @@ export async function startService(
       nowMs,
     },
   )
-  const { enrollments, publisher, lifeCycles } = buildEnrollment(config, {
+  const { enrollments, publisher, lifeCycles, orphans } = buildEnrollment(config, {
     storage,
     oauth: oauth.client,
     pds,
@@ -268,6 +268,7 @@ export async function startService(
     retention?.start()
     await publisher.start()
     lifeCycles.start()
+    orphans.start()
     if (config.stubs.mode !== 'off') await stubs.start()
   }
   const { port } = server.address() as AddressInfo
@@ -282,7 +283,7 @@ export async function startService(
       const impatience = setTimeout(() => server.closeAllConnections(), STOP_WITHIN_MS)
       await closed
       clearTimeout(impatience)
-      const working = [stubs, publisher, lifeCycles, retention, externalList, blobs.keeper]
+      const working = [stubs, publisher, lifeCycles, orphans, retention, externalList, blobs.keeper]
       await Promise.all(working.map((part) => part?.stop()))
       valkey?.disconnect()
       await storage.close()

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Logger } from '../logger.ts'
 import { Enrollments, type ExternalList } from '../operations/enrollments.ts'
 import { LifeCycles } from '../operations/life-cycles.ts'
+import { OrphanedSessions } from '../operations/orphaned-sessions.ts'
 import { EnrollmentPublisher } from '../pds/enrollment-publisher.ts'
 import { EnrollmentRecords } from '../pds/enrollment-record.ts'
 import type { PdsAccounts } from '../pds/pds-accounts.ts'
@@ -108,5 +109,11 @@ export function buildEnrollment(
     },
     nowMs,
   })
-  return { enrollments, publisher, lifeCycles, pdsSessions }
+  const orphans = new OrphanedSessions({
+    sessions: storage.oauthSessions,
+    revoke: pdsSessions.revoke,
+    lock: storage.sharedLock,
+    onError: (err) => logger.warn({ err }, 'sessions that nobody needs cannot be looked for'),
+  })
+  return { enrollments, publisher, lifeCycles, orphans }
 }

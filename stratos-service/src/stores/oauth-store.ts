@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import type { NodeSavedSession, NodeSavedState } from '@atproto/oauth-client-node'
 import type { Kysely } from 'kysely'
 import { formOfText, type Vault } from '../config/vault.ts'
+import { LIFE_CYCLE_QUEUE } from './enrollment-store.ts'
 import type { ServiceTables } from './schema.ts'
 
 const STATE_TTL_MS = 10 * 60_000
@@ -97,6 +99,37 @@ export class OauthSessionStore {
       .values({ did, ...row })
       .onConflict((conflict) => conflict.column('did').doUpdateSet(row))
       .execute()
+  }
+
+  /**
+   * Sessions of accounts that are neither enrolled nor on their way in or out.
+   *
+   * @param did only this account's
+   */
+  async listOrphans(did?: string): Promise<{ readonly did: string; readonly mark: string }[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_session')
+      .select(['did', 'session'])
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(selectFrom('enrollment').select('did').whereRef('enrollment.did', '=', 'oauth_session.did')),
+        ),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('job')
+              .select('key')
+              .where('queue', '=', LIFE_CYCLE_QUEUE)
+              .whereRef('job.key', '=', 'oauth_session.did'),
+          ),
+        ),
+      )
+      .$if(did !== undefined, (query) => query.where('did', '=', did ?? ''))
+      .orderBy('did')
+      .limit(PAGE)
+      .execute()
+    return rows.map((row) => ({ did: row.did, mark: hash('sha256', row.session, 'base64url') }))
   }
 
   async del(did: string): Promise<void> {
