@@ -24,7 +24,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const connections = new Agent({ keepAlive: true, maxSockets: 256 })
+// A connection that has been idle for long is not used again: a busy machine notices too late that the service closed it.
+const connections = new Agent({ keepAlive: true, maxSockets: 256, agentKeepAliveTimeoutBuffer: 4_000 })
 
 /**
  * A client that signs requests with a DPoP key of its own, as an OAuth client library does, and lets a test or a
