@@ -13,18 +13,24 @@ export interface RepoTables {
   readonly traits: DialectTraits
 }
 
+/** A row as the queries here select it. */
+export interface BodyRow {
+  readonly collection: string
+  readonly rkey: string
+  readonly cid: string
+  readonly content: Uint8Array | null
+  readonly boundaries: string | null
+}
+
 /** A record that may be too much for an answer, and then has no bytes. */
 export interface WeighedRecord extends Omit<StoredRecord, 'bytes'> {
   readonly bytes: Uint8Array | null
 }
 
-/** Reads records whole. */
-export async function readBodies(
-  { db, repo, traits }: RepoTables,
-  visible: VisibleKeys,
-): Promise<StoredRecord[]> {
+/** Selects records whole. */
+export function selectBodies({ db, repo, traits }: RepoTables, visible: VisibleKeys) {
   // Cross joins, because SQLite keeps their order: from the keys to the records, never the other way around.
-  const rows = await db
+  return db
     .selectFrom(visible)
     .crossJoin('record')
     .crossJoin('repo_block')
@@ -35,19 +41,17 @@ export async function readBodies(
     .whereRef('record.rkey', '=', 'visible.rkey')
     .whereRef('repo_block.repo', '=', 'record.repo')
     .whereRef('repo_block.cid', '=', 'record.cid')
-    .execute()
-  return rows.map((row) => ({ ...describeRow(row), bytes: row.content }))
 }
 
 /**
- * Reads records in order of their collections and keys, and the bytes of all up to the one with which they reach the limit
+ * Selects records in order of their collections and keys, and the bytes of all up to the one with which they reach the limit
  * together. In one statement, so that a record which changes meanwhile is in the answer in one version or the other.
  */
-export async function readBodiesWithin(
+export function selectBodiesWithin(
   { db, repo, traits }: RepoTables,
   visible: VisibleKeys,
   order: { readonly ascending: boolean; readonly maxBytes: number },
-): Promise<WeighedRecord[]> {
+) {
   const direction = order.ascending ? 'asc' : 'desc'
   const sized = db
     .selectFrom(visible)
@@ -69,7 +73,7 @@ export async function readBodiesWithin(
         .over((over) => over.orderBy('sized.collection', direction).orderBy('sized.rkey', direction))
         .as('up_to'),
     )
-  const rows = await db
+  return db
     .selectFrom(summed.as('record'))
     .leftJoin('repo_block', (join) =>
       join
@@ -81,8 +85,17 @@ export async function readBodiesWithin(
     .select(boundaryList(traits))
     .orderBy('record.collection', direction)
     .orderBy('record.rkey', direction)
-    .execute()
-  return rows.map((row) => ({ ...describeRow(row), bytes: row.content }))
+}
+
+export function describeBody({ collection, rkey, cid, content, boundaries }: BodyRow): WeighedRecord {
+  return {
+    collection: parseNsid(collection),
+    rkey: parseRkey(rkey),
+    cid,
+    // A boundary cannot contain a space: DIDs and boundary names do not.
+    boundaries: boundaries === null ? [] : (boundaries.split(' ') as Boundary[]),
+    bytes: content,
+  }
 }
 
 interface OfRecords extends ActorTables {
@@ -101,21 +114,4 @@ function boundaryList(traits: DialectTraits) {
       fn.agg<string | null>(traits.joinText, ['record_boundary.boundary', val(' ')]).as('list'),
     )
     .as('boundaries')
-}
-
-interface RecordRow {
-  readonly collection: string
-  readonly rkey: string
-  readonly cid: string
-  readonly boundaries: string | null
-}
-
-function describeRow({ collection, rkey, cid, boundaries }: RecordRow): Omit<StoredRecord, 'bytes'> {
-  return {
-    collection: parseNsid(collection),
-    rkey: parseRkey(rkey),
-    cid,
-    // A boundary cannot contain a space: DIDs and boundary names do not.
-    boundaries: boundaries === null ? [] : (boundaries.split(' ') as Boundary[]),
-  }
 }

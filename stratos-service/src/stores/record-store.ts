@@ -14,7 +14,13 @@ import type {
 } from 'stratos-core'
 import type { DialectTraits } from './dialect.ts'
 import { padded, pages } from './pages.ts'
-import { readBodies, readBodiesWithin, type RepoTables, type WeighedRecord } from './record-bodies.ts'
+import {
+  describeBody,
+  selectBodies,
+  selectBodiesWithin,
+  type RepoTables,
+  type WeighedRecord,
+} from './record-bodies.ts'
 import { applyRecordChanges } from './record-changes.ts'
 import { isOneOf } from './record-keys.ts'
 import { findNextCollection, isVisible, visibleAmong, visibleInRange } from './record-visibility.ts'
@@ -40,13 +46,33 @@ export class SqlRecordStore implements RecordStore {
 
   async findMany(keys: readonly RecordKey[], scope: ReadScope): Promise<StoredRecord[]> {
     if (keys.length === 0 || isEmpty(scope)) return []
-    return readBodies(this.#tables, visibleAmong(this.#db, this.#repo, keys, scope))
+    const { rows } = await this.#statements.run(
+      this.#db,
+      `find ${scope.kind}`,
+      this.#valuesOf(keys, scope),
+      ({ repo, keys: wanted, boundaries }) =>
+        selectBodies(
+          { ...this.#tables, repo },
+          visibleAmong(this.#db, repo, wanted, sameKind(scope, boundaries)),
+        ),
+    )
+    return rows.map(describeBody).filter(hasBytes)
   }
 
   async findWithin(keys: readonly RecordKey[], scope: ReadScope, maxBytes: number): Promise<RecordBatch> {
     if (keys.length === 0 || isEmpty(scope)) return { records: [], omitted: [] }
-    const visible = visibleAmong(this.#db, this.#repo, keys, scope)
-    const found = await readBodiesWithin(this.#tables, visible, { ascending: true, maxBytes })
+    const { rows } = await this.#statements.run(
+      this.#db,
+      `find ${scope.kind} within`,
+      { ...this.#valuesOf(keys, scope), maxBytes },
+      ({ repo, keys: wanted, boundaries, ...bound }) =>
+        selectBodiesWithin(
+          { ...this.#tables, repo },
+          visibleAmong(this.#db, repo, wanted, sameKind(scope, boundaries)),
+          { ascending: true, ...bound },
+        ),
+    )
+    const found = rows.map(describeBody)
     const records = found.filter(hasBytes)
     return { records, omitted: found.slice(records.length) }
   }
@@ -55,11 +81,36 @@ export class SqlRecordStore implements RecordStore {
     const { collection, after, ascending, limit, scope, maxBytes } = listing
     if (isEmpty(scope)) return { records: [], more: false }
     // One key more than fits: whether there is another page shows in it.
-    const range = { collection, after, ascending, limit: limit + 1 }
-    const visible = visibleInRange(this.#db, this.#repo, range, scope)
-    const found = await readBodiesWithin(this.#tables, visible, { ascending, maxBytes })
+    const { rows } = await this.#statements.run(
+      this.#db,
+      `list ${scope.kind} ${ascending ? 'up' : 'down'}`,
+      {
+        repo: this.#repo,
+        range: { collection, after: after === undefined ? [] : [after], limit: limit + 1 },
+        boundaries: boundariesOf(scope),
+        maxBytes,
+      },
+      ({ repo, range, boundaries, maxBytes: most }) =>
+        selectBodiesWithin(
+          { ...this.#tables, repo },
+          visibleInRange(
+            this.#db,
+            repo,
+            { ...range, after: range.after[0], ascending },
+            sameKind(scope, boundaries),
+          ),
+          { ascending, maxBytes: most },
+        ),
+    )
+    const found = rows.map(describeBody)
     const records = found.slice(0, limit).filter(hasBytes)
     return { records, more: found.length > records.length }
+  }
+
+  /** What a statement about some keys is given. Keys repeat rather than come in many numbers. */
+  #valuesOf(keys: readonly RecordKey[], scope: ReadScope) {
+    const wanted = padded(keys).map(({ collection, rkey }) => ({ collection, rkey }))
+    return { repo: this.#repo, keys: wanted, boundaries: boundariesOf(scope) }
   }
 
   async listCollections(scope: ReadScope, after: string, limit: number): Promise<Nsid[]> {
@@ -183,6 +234,15 @@ export class SqlRecordStore implements RecordStore {
       .execute()
     return rows.map(({ collection, rkey }) => ({ collection: parseNsid(collection), rkey: parseRkey(rkey) }))
   }
+}
+
+function boundariesOf(scope: ReadScope): readonly string[] {
+  return scope.kind === 'all' ? [] : scope.boundaries
+}
+
+/** A scope of the kind of another one, over boundaries that stand for those of it. */
+function sameKind({ kind }: ReadScope, boundaries: readonly string[]): ReadScope {
+  return kind === 'all' ? { kind } : { kind, boundaries }
 }
 
 function isEmpty(scope: ReadScope): boolean {
