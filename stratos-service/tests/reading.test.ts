@@ -12,6 +12,7 @@ import { parseCid } from '@atproto/lex-data'
 import { ProofClient, sendRequest, serviceJwt, waitUntil, type Account, type Answer } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startAppView, type AppView } from './_util/appview.ts'
+import { comparable } from './_util/comparable.ts'
 import { damageBlock } from './_util/damage-block.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
@@ -78,13 +79,6 @@ async function newAuthor(handle: string, names: readonly string[]) {
 async function keyOf(did: string): Promise<string> {
   const url = `${network().serviceUrl}/xrpc/zone.stratos.enrollment.status?did=${did}`
   return (await sendRequest('GET', url)).body.signingKey
-}
-
-/** Everything of an answer but what differs between any two. */
-function comparable({ status, headers, bytes }: Answer) {
-  const differing = ['date', 'x-request-id', 'dpop-nonce', 'ratelimit-remaining', 'ratelimit-reset']
-  const rest = Object.entries(headers).filter(([name]) => !differing.includes(name))
-  return { status, headers: rest, text: bytes.toString('utf8') }
 }
 
 const bytesOf = (answer: Answer) => Uint8Array.from(answer.bytes)

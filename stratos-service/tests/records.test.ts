@@ -1,5 +1,6 @@
 import { ProofClient, sendRequest, type Answer } from 'test-network'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { comparable } from './_util/comparable.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 
@@ -277,12 +278,6 @@ function replyTo(did: string) {
     cid: 'bafyreieqrl2ubdwkmlksykmyh7hxheoawknlmeommud6ym3loospdsyzry',
   }
   return { root: ref, parent: ref }
-}
-
-/** Everything of an answer but what differs between any two. */
-function comparable({ status, headers, bytes }: Answer) {
-  const { date: _date, 'x-request-id': _id, 'dpop-nonce': _nonce, ...rest } = headers
-  return { status, headers: rest, text: bytes.toString('utf8') }
 }
 
 async function enrolled(handle: string, boundaries: readonly string[] = ['general', 'writers']) {

@@ -21,6 +21,13 @@ export interface LoadRequest {
   readonly body?: unknown
 }
 
+/** Users take turns. @throws {Error} if there is none */
+export function userOf(users: readonly LoadUser[], turn: number): LoadUser {
+  const user = users[turn % users.length]
+  if (user === undefined) throw new Error('a workload needs a user')
+  return user
+}
+
 /** @param connection from 0 up to the workload's number of connections */
 export type NextRequest = (connection: number) => LoadRequest
 

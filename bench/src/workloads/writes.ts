@@ -1,5 +1,12 @@
 import { drawBatch, drawPost, POST, seedPosts } from './posts.ts'
-import type { LoadRequest, LoadSite, LoadUser, NextRequest, Workload } from './workload.ts'
+import {
+  userOf,
+  type LoadRequest,
+  type LoadSite,
+  type LoadUser,
+  type NextRequest,
+  type Workload,
+} from './workload.ts'
 
 /** Users take turns among the connections. */
 function createsBy(site: LoadSite): NextRequest {
@@ -10,12 +17,6 @@ function createsBy(site: LoadSite): NextRequest {
 function createRequest(serviceDid: string, user: LoadUser): LoadRequest {
   const body = { repo: user.did, collection: POST, record: drawPost(serviceDid) }
   return { user, method: 'POST', nsid: 'com.atproto.repo.createRecord', body }
-}
-
-function userOf(users: readonly LoadUser[], connection: number): LoadUser {
-  const user = users[connection % users.length]
-  if (user === undefined) throw new Error('a workload needs a user')
-  return user
 }
 
 const WRITES = { users: 1, connections: 1, floor: 'write', stubs: 'off' } as const

@@ -1,6 +1,6 @@
 import { expressionBuilder, type Expression, type Kysely, type SqlBool } from 'kysely'
 import type { Boundary } from 'stratos-core'
-import { parseNsid, parseRkey } from 'stratos-core'
+import { MAX_RECORD_BYTES, parseNsid, parseRkey } from 'stratos-core'
 import type {
   Nsid,
   ReadScope,
@@ -61,6 +61,9 @@ export class SqlRecordStore implements RecordStore {
 
   async findWithin(keys: readonly RecordKey[], scope: ReadScope, maxBytes: number): Promise<RecordBatch> {
     if (keys.length === 0 || isEmpty(scope)) return { records: [], omitted: [] }
+    // Few records cannot be too much, and then need not be weighed first: most repos of a feed have one in it.
+    if (keys.length * MAX_RECORD_BYTES <= maxBytes)
+      return { records: await this.findMany(keys, scope), omitted: [] }
     const { rows } = await this.#statements.run(
       this.#db,
       `find ${scope.kind} within`,

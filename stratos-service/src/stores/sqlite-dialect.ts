@@ -84,7 +84,7 @@ class SqliteDriver implements Driver {
 }
 
 /** A statement with more parameters is one of many sizes of a list, and does not come again soon; nor does one without. */
-const MAX_KEPT_PARAMETERS = 200
+const MAX_KEPT_PARAMETERS = 300
 
 class SqliteConnection implements TransactionalConnection {
   readonly #db: Database.Database

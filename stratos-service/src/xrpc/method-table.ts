@@ -21,7 +21,7 @@ import { headersOf, toXrpcError } from './errors.ts'
 import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
 import { setRateLimitHeaders } from './rate-limit-headers.ts'
-import { withQuietInput } from './quiet-schema.ts'
+import { withQuietParsing } from './quiet-schema.ts'
 import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
 import { sendBlob, type BlobAnswer } from './send-blob.ts'
 import { assertPlainBody, discardBody, uploadBodyOf, type UploadBody } from './upload-body.ts'
@@ -152,7 +152,7 @@ export class MethodTable {
         }),
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
-    this.server.add(withQuietInput(method), config as never)
+    this.server.add(withQuietParsing(method), config as never)
   }
 
   /** Adds a method whose answer is a blob instead of JSON. */
