@@ -58,6 +58,14 @@ export {
   type StratosScopesOptions,
 } from './scopes.ts'
 
+export {
+  APPVIEW_FRAGMENT,
+  APPVIEW_METHODS,
+  buildAppviewScopes,
+  createAppviewFetchHandler,
+  type Appview,
+} from './appview.ts'
+
 export { resolveDidDocument, type DidDocument, type ResolveDidOptions } from './did-document.ts'
 export {
   resolveServiceSigningKey,

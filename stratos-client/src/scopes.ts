@@ -53,10 +53,16 @@ export function buildStratosScopes(options: StratosScopesOptions = {}): string[]
   const { serviceDid, serviceFragment, methods = [], collections = Object.values(STRATOS_SCOPES) } = options
   const scopes = ['atproto', ...collections.map((nsid) => buildCollectionScope(nsid))]
   if (serviceDid !== undefined) {
-    const audience = encodeAudience(formatAudience(serviceDid, serviceFragment))
-    scopes.push(...[CREATE_SESSION_NSID, ...methods].map((method) => `rpc:${method}?aud=${audience}`))
+    const audience = formatAudience(serviceDid, serviceFragment)
+    scopes.push(...buildMethodScopes(audience, [CREATE_SESSION_NSID, ...methods]))
   }
   return scopes
+}
+
+/** Formats the OAuth scopes for getting tokens for methods of one receiver. @param audience `<did>#<fragment>` */
+export function buildMethodScopes(audience: string, methods: readonly string[]): string[] {
+  const encoded = encodeAudience(audience)
+  return methods.map((method) => `rpc:${method}?aud=${encoded}`)
 }
 
 /** `<did>#<fragment>`, the form in which a PDS's scopes and service JWTs name the receiver. */

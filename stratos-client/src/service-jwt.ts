@@ -62,11 +62,12 @@ export function withServiceJwt(session: FetchHandler, options: ServiceJwtOptions
   }
 }
 
-function methodOf(url: string): string | null {
+/** @returns null for the address of something else than an XRPC method */
+export function methodOf(url: string): string | null {
   return /^\/xrpc\/([A-Za-z0-9.-]+)$/.exec(new URL(url).pathname)?.[1] ?? null
 }
 
-function withBearer(init: RequestInit | undefined, token: string): RequestInit {
+export function withBearer(init: RequestInit | undefined, token: string): RequestInit {
   const headers = new Headers(init?.headers)
   headers.set('authorization', `Bearer ${token}`)
   return { ...init, headers, credentials: 'omit' }

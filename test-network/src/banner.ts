@@ -6,11 +6,13 @@ export function formatBanner(network: Network): string {
     ['web app', network.webappUrl ?? '(not started)'],
     ['service', network.serviceUrl],
     ['', network.serviceDid],
+    ['indexer', network.indexer?.url ?? '(not started)'],
     ['PDS', network.pdsUrl],
     ['PLC directory', network.plcUrl],
     ['admin password', network.adminPassword],
     ...(network.postgresUrl === null ? [] : [['Postgres', network.postgresUrl]]),
     ['service log', `${network.directory}/service/service.log`],
+    ...(network.indexer === null ? [] : [['indexer log', `${network.directory}/indexer/indexer.log`]]),
   ]
   const accounts = network.accounts.map((account) => [
     account.handle,

@@ -10,6 +10,7 @@ describe('the command line', () => {
       storage: 'sqlite',
       layout: undefined,
       webapp: true,
+      indexer: true,
       enrolled: false,
       json: false,
       verbose: false,
@@ -18,13 +19,14 @@ describe('the command line', () => {
 
   it('takes every option', () => {
     const line =
-      '--port-base 4100 --data-dir d --storage postgres --layout shared --no-webapp --enrolled --json --verbose'
+      '--port-base 4100 --data-dir d --storage postgres --layout shared --no-webapp --no-indexer --enrolled --json --verbose'
     expect(parseCliOptions(line.split(' '))).toMatchObject({
       portBase: 4100,
       dataDir: 'd',
       storage: 'postgres',
       layout: 'shared',
       webapp: false,
+      indexer: false,
       enrolled: true,
       json: true,
       verbose: true,
@@ -35,9 +37,9 @@ describe('the command line', () => {
     ['--storage oracle', /sqlite or postgres/],
     ['--storage postgres --layout flat', /schema or shared/],
     ['--layout shared', /needs --storage postgres/],
-    ['--port-base 80', /1024 to 65532/],
-    ['--port-base 0x1000', /1024 to 65532/],
-    ['--port-base 65533', /1024 to 65532/],
+    ['--port-base 80', /1024 to 65531/],
+    ['--port-base 0x1000', /1024 to 65531/],
+    ['--port-base 65532', /1024 to 65531/],
     ['--colour', /--colour/],
     ['extra', /extra/],
   ])('refuses %s', (line, message) => {
@@ -52,6 +54,7 @@ describe('the command line', () => {
       'storage',
       'layout',
       'no-webapp',
+      'no-indexer',
       'enrolled',
       'json',
       'verbose',

@@ -1,20 +1,21 @@
 import { parseArgs } from 'node:util'
 
-export const HELP = `Runs a PLC directory, a PDS, the Stratos service and the web app on this machine's loopback address,
+export const HELP = `Runs a PLC directory, a PDS, the Stratos service, an indexer and the web app on this machine's loopback address,
 with the accounts alice.test, bob.test and carol.test.
 
 Usage: npm start -- [options]
 
-  --port-base N     use ports N to N+3 for PLC, PDS, service and web app
-                    (default: 3100 to 3103 when they are free, else any free ones)
+  --port-base N     use ports N to N+4 for PLC, PDS, service, web app and indexer
+                    (default: 3100 to 3104 when they are free, else any free ones)
   --data-dir DIR    keep everything in DIR, to go on with it next time on the same ports;
                     the PLC directory keeps a journal of its operations there
                     (default: a temporary directory that is removed at the end)
-  --storage NAME    database of the service: sqlite (default) or postgres, a server of its own
+  --storage NAME    database of service and indexer: sqlite (default) or postgres, a server of its own
                     that keeps its data in DIR as well
   --layout NAME     how the actors lie in a postgres database: schema (default), a schema for
                     each of them, or shared, one schema for all
   --no-webapp       leave out the web app
+  --no-indexer      leave out the indexer; the web app has no timeline then
   --enrolled        enroll the three accounts: alice and bob get the boundaries general
                     and writers, carol gets other
   --json            print one line of JSON on standard output when all is ready;
@@ -30,6 +31,7 @@ export interface CliOptions {
   readonly storage: 'sqlite' | 'postgres'
   readonly layout: 'schema' | 'shared' | undefined
   readonly webapp: boolean
+  readonly indexer: boolean
   readonly enrolled: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -55,6 +57,7 @@ export function parseCliOptions(args: readonly string[]): CliOptions {
     storage,
     layout,
     webapp: !values['no-webapp'],
+    indexer: !values['no-indexer'],
     enrolled: values.enrolled,
     json: values.json,
     verbose: values.verbose,
@@ -71,6 +74,7 @@ function parse(args: readonly string[]) {
         storage: { type: 'string', default: 'sqlite' },
         layout: { type: 'string' },
         'no-webapp': { type: 'boolean', default: false },
+        'no-indexer': { type: 'boolean', default: false },
         enrolled: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
@@ -92,8 +96,8 @@ function oneOf<const T extends string>(name: string, given: string, allowed: rea
 function parsePortBase(raw: string | undefined): number | undefined {
   if (raw === undefined) return undefined
   const port = Number(raw)
-  if (!/^\d+$/.test(raw) || port < 1024 || port > 65_532) {
-    throw new UsageError(`--port-base must be a number from 1024 to 65532, not ${raw}`)
+  if (!/^\d+$/.test(raw) || port < 1024 || port > 65_531) {
+    throw new UsageError(`--port-base must be a number from 1024 to 65531, not ${raw}`)
   }
   return port
 }

@@ -15,6 +15,7 @@ interface Ready {
   serviceUrl: string
   serviceDid: string
   webappUrl: string | null
+  indexerUrl: string | null
   adminPassword: string
   postgresUrl: string | null
   accounts: {
@@ -57,7 +58,10 @@ function launch(...args: string[]): ChildProcess {
   return child
 }
 
-async function start(...args: string[]): Promise<Cli> {
+/** Without an indexer, which takes its time to start; `startWhole` has one. */
+const start = (...args: string[]): Promise<Cli> => startWhole('--no-indexer', ...args)
+
+async function startWhole(...args: string[]): Promise<Cli> {
   const child = launch('--json', ...args)
   const stdout: string[] = []
   const stderr: string[] = []
@@ -104,10 +108,11 @@ function readStat(process: string): { state: string; group: number } {
   }
 }
 
-const health = ({ plcUrl, pdsUrl, serviceUrl }: Ready): string[] => [
+const health = ({ plcUrl, pdsUrl, serviceUrl, indexerUrl }: Ready): string[] => [
   `${plcUrl}/_health`,
   `${pdsUrl}/xrpc/_health`,
   `${serviceUrl}/ready`,
+  ...(indexerUrl === null ? [] : [`${indexerUrl}/ready`]),
 ]
 
 async function connect(url: string): Promise<void> {
@@ -131,7 +136,7 @@ async function isClosed(url: string): Promise<boolean> {
 
 describe('the command', { timeout: 90_000 }, () => {
   it('prints one line when all is ready, and ends with 0 and without remains on SIGTERM', async () => {
-    const { child, ready, stdout, stderr } = await start()
+    const { child, ready, stdout, stderr } = await startWhole()
     for (const url of health(ready)) expect(await answersOk(url)).toBe(true)
     expect(Object.keys(ready)).toEqual([
       'plcUrl',
@@ -139,11 +144,13 @@ describe('the command', { timeout: 90_000 }, () => {
       'serviceUrl',
       'serviceDid',
       'webappUrl',
+      'indexerUrl',
       'adminPassword',
       'postgresUrl',
       'accounts',
     ])
     expect(ready.webappUrl).toBeNull()
+    expect(ready.indexerUrl).not.toBeNull()
     expect(ready.postgresUrl).toBeNull()
     expect(ready.serviceDid).toBe(`did:web:${new URL(ready.serviceUrl).host.replace(':', '%3A')}`)
     expect(ready.accounts.map(({ handle, enrolled }) => [handle, enrolled])).toEqual([

@@ -40,6 +40,7 @@ async function run(options: CliOptions): Promise<number> {
       storage: options.storage,
       layout: options.layout,
       webapp: options.webapp,
+      indexer: options.indexer,
       enrolled: options.enrolled,
       minLogLevel: options.verbose ? 0 : 40,
       log: say,

@@ -22,7 +22,7 @@ async function opened(options: Parameters<typeof openPlace>[0]): Promise<Network
 }
 
 const portsOf = (place: NetworkPlace): number[] =>
-  [place.plc, place.pds, place.service, place.webapp].map((p) => p.port)
+  [place.plc, place.pds, place.service, place.webapp, place.indexer].map((p) => p.port)
 
 describe('the place of a network', () => {
   it('is the same place with the same secret when its directory is opened again', async () => {

@@ -20,9 +20,9 @@ import {
 } from './free-port.ts'
 
 export interface PlaceOptions {
-  /** Ports `portBase` to `portBase + 3` and no others. */
+  /** Ports `portBase` to `portBase + 4` and no others. */
   readonly portBase?: number
-  /** The same four ports when they are free, any others when not. */
+  /** The same five ports when they are free, any others when not. */
   readonly preferredPortBase?: number
   /** Keeps everything for the next start. Default: a temporary directory. */
   readonly dataDir?: string
@@ -35,6 +35,7 @@ export interface NetworkPlace {
   readonly pds: ReservedPort
   readonly service: ReservedPort
   readonly webapp: ReservedPort
+  readonly indexer: ReservedPort
   readonly adminPassword: string
   /** Lets go of ports not taken yet and removes a temporary directory. */
   close(): Promise<void>
@@ -46,6 +47,8 @@ interface Remembered {
 }
 
 const FILE = 'network.json'
+/** PLC, PDS, service, web app, indexer. */
+const PORTS = 5
 
 /**
  * Opens a directory and reserves the ports of a network.
@@ -59,8 +62,8 @@ export async function openPlace(options: PlaceOptions): Promise<NetworkPlace> {
   if (kept !== null) prepareKept(kept)
   const remembered = kept === null ? null : readRemembered(kept)
   const reserved = await choosePorts(options, remembered)
-  const [plc, pds, service, webapp] = reserved
-  if (!plc || !pds || !service || !webapp) throw new Error('four ports were asked for')
+  const [plc, pds, service, webapp, indexer] = reserved
+  if (!plc || !pds || !service || !webapp || !indexer) throw new Error('five ports were asked for')
   const adminPassword = remembered?.adminPassword ?? randomBytes(12).toString('base64url')
   const directory = kept ?? mkdtempSync(join(tmpdir(), 'stratos-network-'))
   if (kept !== null) remember(kept, { ports: reserved.map((one) => one.port), adminPassword })
@@ -69,7 +72,7 @@ export async function openPlace(options: PlaceOptions): Promise<NetworkPlace> {
     await releaseAll(reserved)
     if (kept === null) rmSync(directory, { recursive: true, force: true })
   }
-  return { directory, plc, pds, service, webapp, adminPassword, close }
+  return { directory, plc, pds, service, webapp, indexer, adminPassword, close }
 }
 
 /** Before any port is held: a network does not spread itself in a directory that is not its own. */
@@ -99,14 +102,17 @@ async function choosePorts(options: PlaceOptions, remembered: Remembered | null)
         `the data directory was made with ports from ${first}; it cannot move to ${options.portBase}`,
       )
     }
-    return reserveExactly(remembered.ports)
+    const kept = await reserveExactly(remembered.ports)
+    // A directory of a time with fewer parts.
+    const more = PORTS - kept.length
+    return more > 0 ? [...kept, ...(await reserveFreePorts(more))] : kept
   }
   if (options.portBase !== undefined) {
-    return reserveExactly([0, 1, 2, 3].map((offset) => (options.portBase ?? 0) + offset))
+    return reserveExactly(Array.from({ length: PORTS }, (_, offset) => (options.portBase ?? 0) + offset))
   }
   const preferred =
-    options.preferredPortBase === undefined ? null : await reservePortsFrom(options.preferredPortBase, 4)
-  return preferred ?? reserveFreePorts(4)
+    options.preferredPortBase === undefined ? null : await reservePortsFrom(options.preferredPortBase, PORTS)
+  return preferred ?? reserveFreePorts(PORTS)
 }
 
 async function reserveExactly(ports: readonly number[]): Promise<ReservedPort[]> {

@@ -121,7 +121,7 @@ async function build(
   const postgresUrl = (await postgres?.createDatabase('stratos')) ?? null
   const storageEnv = postgresEnv(postgresUrl, options.layout)
 
-  const indexer = options.indexer === true ? await reserveIndexer() : null
+  const indexer = options.indexer === true ? await buildIndexer() : null
   const allowed: Record<string, string> = indexer === null ? {} : { STRATOS_ALLOWED_APPVIEWS: indexer.did }
 
   step('starting the service …')
@@ -144,16 +144,20 @@ async function build(
 
   if (indexer !== null) {
     step('starting the indexer …')
+    await place.indexer.release()
     parts.push(() => indexer.stop())
-    await indexer.start()
   }
+  // It takes a while, in which there is enough to do. Whoever fails first is told of.
+  const indexing = indexer?.start() ?? Promise.resolve()
+  indexing.catch(() => undefined)
 
   const webappUrl = options.webapp === true ? `http://127.0.0.1:${place.webapp.port}` : null
   if (webappUrl !== null) {
     step('starting the web app …')
     const directory = await buildWebapp(log)
     await place.webapp.release()
-    const config = { serviceUrl: service.url, plcUrl: base.plcUrl, handleResolver: base.pdsUrl }
+    const appview = indexer === null ? null : { did: indexer.did, url: indexer.url }
+    const config = { serviceUrl: service.url, plcUrl: base.plcUrl, handleResolver: base.pdsUrl, appview }
     const server = await startWebServer(place.webapp.port, directory, config)
     parts.push(() => server.close())
   }
@@ -228,15 +232,13 @@ async function build(
     await network.enroll(account)
     await network.setBoundaries(account.did, boundaries)
   }
+  await indexing
   options.signal?.throwIfAborted()
   return network
 
-  async function reserveIndexer(): Promise<IndexerProcess> {
-    const [port] = await reserveFreePorts(1)
-    if (port === undefined) throw new Error('a port was asked for')
-    await port.release()
+  async function buildIndexer(): Promise<IndexerProcess> {
     return new IndexerProcess({
-      port: port.port,
+      port: place.indexer.port,
       directory: join(place.directory, 'indexer'),
       plcUrl: base.plcUrl,
       pdsUrl: base.pdsUrl,

@@ -17,6 +17,7 @@ export function formatReadyLine(network: Network): string {
     serviceUrl,
     serviceDid,
     webappUrl,
+    indexerUrl: network.indexer?.url ?? null,
     adminPassword,
     postgresUrl,
     accounts,

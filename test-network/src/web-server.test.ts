@@ -11,6 +11,7 @@ import { startWebServer } from './web-server.ts'
 const config = {
   serviceUrl: 'http://localhost:1',
   plcUrl: 'http://localhost:2',
+  appview: null,
   handleResolver: 'http://localhost:3',
 }
 let directory: string

@@ -9,6 +9,8 @@ export interface WebappConfig {
   readonly plcUrl: string
   /** URL of a service that resolves handles: the PDS. */
   readonly handleResolver: string
+  /** The indexer's read API; null without. */
+  readonly appview: { readonly did: string; readonly url: string } | null
 }
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

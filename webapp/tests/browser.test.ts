@@ -29,7 +29,7 @@ let browser: Browser
 describe.skipIf(!existsSync(CHROMIUM))('the web app in a real browser', () => {
   beforeAll(async () => {
     mkdirSync(pictures, { recursive: true })
-    network = await startNetwork({ webapp: true })
+    network = await startNetwork({ webapp: true, indexer: true })
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
   })
   afterAll(async () => {
@@ -65,12 +65,33 @@ describe.skipIf(!existsSync(CHROMIUM))('the web app in a real browser', () => {
       await his.getByTestId('post-text').filter({ hasText: SECRET }).waitFor()
       await his.screenshot({ path: join(pictures, 'bob-reads.png') })
 
+      // His timeline has it too, and an answer of his comes to hers by itself.
+      await his.getByTestId('show-timeline').click()
+      await his.getByTestId('tab-general').click()
+      await his.getByTestId('post').filter({ hasText: SECRET }).filter({ hasText: alice.handle }).waitFor()
+      await his.screenshot({ path: join(pictures, 'bob-timeline.png') })
+      await his.getByTestId('post-thread').click()
+      const thread = his.getByTestId('thread')
+      await thread.getByTestId('composer-text').fill('Whose tree house?')
+      await thread.getByTestId('boundary-general').check()
+      await thread.getByTestId('post-submit').click()
+      await thread.getByTestId('reply').filter({ hasText: 'Whose tree house?' }).waitFor()
+      await his.screenshot({ path: join(pictures, 'bob-answers.png') })
+      const answer = hers.getByTestId('post').filter({ hasText: 'Whose tree house?' })
+      await answer.filter({ hasText: bob.handle }).waitFor()
+      await hers.screenshot({ path: join(pictures, 'alice-timeline.png') })
+      await his.getByTestId('thread-back').click()
+      await his.getByTestId('post-delete').click()
+      await his.getByTestId('post-delete-confirm').click()
+      await answer.waitFor({ state: 'detached' })
+
       const theirs = await openApp(PHONE)
       await signIn(theirs, carol)
       await enroll(theirs, carol)
       await network.setBoundaries(carol.did, ['other'])
       await theirs.reload()
       await expectState(theirs, 'Enrolled')
+      await theirs.getByTestId('timeline-empty').waitFor()
       await openUser(theirs, alice)
       await theirs.getByTestId('feed-empty').waitFor()
       expect(await theirs.content()).not.toContain(SECRET)

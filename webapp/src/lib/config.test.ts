@@ -8,7 +8,12 @@ const config = {
 }
 
 it('reads the three addresses and nothing else', () => {
-  expect(parseConfig(JSON.stringify({ ...config, other: 1 }))).toEqual(config)
+  expect(parseConfig(JSON.stringify({ ...config, other: 1 }))).toEqual({ ...config, appview: null })
+})
+
+it('reads where the AppView is, if there is one', () => {
+  const appview = { did: 'did:web:indexer.example', url: 'https://indexer.example' }
+  expect(parseConfig(JSON.stringify({ ...config, appview }))).toEqual({ ...config, appview })
 })
 
 it.each([
@@ -19,6 +24,8 @@ it.each([
   JSON.stringify({ ...config, plcUrl: 'plc.directory' }),
   JSON.stringify({ ...config, handleResolver: 'javascript:alert(1)' }),
   JSON.stringify({ ...config, handleResolver: ['https://pds.example'] }),
+  JSON.stringify({ ...config, appview: { url: 'https://indexer.example' } }),
+  JSON.stringify({ ...config, appview: { did: 'did:web:indexer.example', url: 'indexer' } }),
 ])('refuses %s', (text) => {
   expect(() => parseConfig(text)).toThrow(ConfigError)
 })

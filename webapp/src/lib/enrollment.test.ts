@@ -31,7 +31,7 @@ it('does not take a failure for "not enrolled"', async () => {
 })
 
 it('sends the user to the service and back', () => {
-  const config = { serviceUrl: 'https://stratos.example', plcUrl: '', handleResolver: '' }
+  const config = { serviceUrl: 'https://stratos.example', plcUrl: '', handleResolver: '', appview: null }
   expect(enrollmentUrl(config, DID, 'http://127.0.0.1:5173/')).toBe(
     'https://stratos.example/oauth/authorize?handle=did%3Aplc%3Aalice&redirect_uri=http%3A%2F%2F127.0.0.1%3A5173%2F',
   )

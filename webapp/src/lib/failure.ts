@@ -6,7 +6,7 @@ import {
   TokenRefreshError,
   TokenRevokedError,
 } from '@atproto/oauth-client-browser'
-import { findStratosClientError, type StratosClientErrorCode } from 'stratos-client'
+import { findStratosClientError, StratosServiceError, type StratosClientErrorCode } from 'stratos-client'
 import { ConfigError } from './config.ts'
 import { StatusError } from './enrollment.ts'
 import { HandleResolverError } from './stratos.ts'
@@ -31,6 +31,7 @@ const BY_SERVER_ERROR: Readonly<Record<string, string>> = {
   ServiceMismatch: 'One of these boundaries belongs to another Stratos service.',
   InvalidRecord: 'The service did not accept this post. Check its length and its boundaries.',
   RecordNotFound: 'This post is not there.',
+  PostNotFound: 'This post is not there.',
   RepoNotFound: 'There is nothing to see here.',
   SessionRequired: 'The Stratos service does not know this browser any more. Please reload the page.',
 }
@@ -53,6 +54,17 @@ export function explainFailure(error: unknown): string {
   if (chain.some(isNetworkFailure)) return UNREACHABLE
   if (error instanceof XRPCError) return explainXrpc(error)
   return 'Something went wrong. Please try again.'
+}
+
+/** Says why the timeline cannot be shown, which is kept elsewhere than the posts themselves. */
+export function explainTimelineFailure(error: unknown): string {
+  if (error instanceof StratosServiceError) {
+    if (error.status === 429 || error.status >= 500)
+      return 'The timeline has a problem. It is tried again in a moment.'
+    return BY_SERVER_ERROR[error.error] ?? 'The timeline did not accept this. Please reload the page.'
+  }
+  const isAway = findStratosClientError(error)?.code === 'ServiceUnreachable'
+  return isAway ? 'The timeline cannot be reached. It is tried again in a moment.' : explainFailure(error)
 }
 
 /** Says why the service sent the user back without enrolling them. */

@@ -55,7 +55,7 @@ describe('a private post', () => {
   ])('never reaches the PDS when the service %s', async (_, respond) => {
     await using pds = await listenAsPds()
     await using service = await listenAsService(respond)
-    const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url }
+    const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url, appview: null }
     const agent = openStratosAgent(config, 'did:web:localhost', sessionAt(pds.url))
     await expect(createPost(agent, SECRET, ['did:web:localhost/general'])).rejects.toThrow()
     expect(service.seen.join('\n')).toContain(SECRET)
@@ -69,7 +69,7 @@ describe('a private post', () => {
     await using service = await listenAsService((request, response) =>
       response.writeHead(307, { location: pds.url + (request.url ?? '') }).end(),
     )
-    const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url }
+    const config = { serviceUrl: service.url, plcUrl: pds.url, handleResolver: pds.url, appview: null }
     const agent = openStratosAgent(config, 'did:web:localhost', sessionAt(pds.url))
     await expect(createPost(agent, SECRET, ['did:web:localhost/general'])).rejects.toThrow()
     expect(service.seen.join('\n')).toContain(SECRET)
@@ -78,7 +78,12 @@ describe('a private post', () => {
 
   it('is not sent at all without a boundary', async () => {
     await using service = await listen((_, response) => json(response, 200, {}))
-    const config = { serviceUrl: service.url, plcUrl: service.url, handleResolver: service.url }
+    const config = {
+      serviceUrl: service.url,
+      plcUrl: service.url,
+      handleResolver: service.url,
+      appview: null,
+    }
     const agent = openStratosAgent(config, 'did:web:localhost', sessionAt(service.url))
     await expect(createPost(agent, SECRET, [])).rejects.toThrow(RangeError)
     expect(service.seen).toEqual([])

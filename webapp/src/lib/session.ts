@@ -3,8 +3,9 @@ import {
   buildAtprotoLoopbackClientMetadata,
   type OAuthSession,
 } from '@atproto/oauth-client-browser'
-import { buildStratosScopes, fetchServiceDid } from 'stratos-client'
+import { buildAppviewScopes, buildStratosScopes, fetchServiceDid } from 'stratos-client'
 import type { Config } from './config.ts'
+import { TIMELINE_METHODS } from './timeline.ts'
 
 /** Someone who is signed in. */
 export interface Account {
@@ -28,14 +29,15 @@ export interface SignIn {
 /**
  * Prepares signing in.
  *
- * The app asks for the right to identify the user to the service, and for nothing on their PDS: it cannot write there.
+ * The app asks for the right to identify the user to the service and to the AppView, and for nothing on their PDS: it cannot write there.
  *
  * @param onEnded called with the DID of a session that has ended, here or in another tab
  * @throws {StratosClientError} if the service is not there
  */
 export async function openSignIn(config: Config, onEnded: (did: string) => void): Promise<SignIn> {
   const serviceDid = await fetchServiceDid(config.serviceUrl)
-  const scope = buildStratosScopes({ serviceDid, collections: [] }).join(' ')
+  const forAppview = config.appview === null ? [] : buildAppviewScopes(config.appview.did, TIMELINE_METHODS)
+  const scope = [...buildStratosScopes({ serviceDid, collections: [] }), ...forAppview].join(' ')
   const client = await openClient(config, scope, onEnded)
   return {
     serviceDid,

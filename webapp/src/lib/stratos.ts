@@ -20,16 +20,31 @@ export function openStratosAgent(config: Config, serviceDid: string, session: St
   return agent as StratosAgent
 }
 
+/** A record and the version of it that is meant. */
+export interface RecordRef {
+  uri: string
+  cid: string
+}
+
+/** What a post answers. */
+export interface Reply {
+  /** where the thread begins */
+  root: RecordRef
+  parent: RecordRef
+}
+
 /**
  * Writes a private post. This is the only function of the app that creates a record.
  *
  * @param boundaries fully qualified, at least one
+ * @param reply what it answers; the service lets an answer go no further than that
  * @throws {XRPCError} and then nothing was published: there is no second way to send a post
  */
 export async function createPost(
   agent: StratosAgent,
   text: string,
   boundaries: readonly string[],
+  reply?: Reply,
 ): Promise<Post> {
   if (boundaries.length === 0) throw new RangeError('a private post needs a boundary')
   const record = {
@@ -39,6 +54,7 @@ export async function createPost(
       $type: 'zone.stratos.boundary.defs#Domains',
       values: boundaries.map((value) => ({ $type: 'zone.stratos.boundary.defs#Domain', value })),
     },
+    ...(reply === undefined ? {} : { reply }),
     createdAt: new Date().toISOString(),
   }
   const { data } = await agent.com.atproto.repo.createRecord({
