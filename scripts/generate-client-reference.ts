@@ -3,6 +3,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { format, resolveConfig } from 'prettier'
 import ts from 'typescript'
 
 const root = join(import.meta.dirname, '..')
@@ -62,7 +63,7 @@ function formatReference(): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const text = formatReference()
+  const text = await format(formatReference(), { ...(await resolveConfig(target)), filepath: target })
   if (!process.argv.includes('--check')) writeFileSync(target, text)
   else if (readFileSync(target, 'utf8') !== text)
     process.stdout.write('docs/client/reference.md is out of date\n')

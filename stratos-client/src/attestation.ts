@@ -4,11 +4,12 @@
  * Users write their own repos, so that a record there proves nothing by itself. The attestation inside it does, once its key
  * is found in the DID document of the service that the boundaries belong to.
  */
-import { StratosError, parseBoundary, verifyAttestation } from 'stratos-core'
+import { StratosError, parseBoundary, verifyAttestation, verifyMembership } from 'stratos-core'
 import { resolveDidDocument, type DidDocument, type ResolveDidOptions } from './did-document.ts'
 import { getEnrollmentByServiceDid, type PdsAccess } from './discovery.ts'
 import type { StratosEnrollment } from './enrollment.ts'
 import { StratosClientError } from './errors.ts'
+import type { EnrollmentStatus } from './membership.ts'
 import { DEFAULT_SERVICE_FRAGMENT } from './scopes.ts'
 
 /** A public key as a `did:key` of P-256 or secp256k1. */
@@ -74,14 +75,59 @@ export async function verifyEnrollment(
   options: ResolveSigningKeyOptions = {},
 ): Promise<void> {
   const boundaries = enrollment.boundaries.map(({ value }) => value)
-  const foreign = boundaries.find((boundary) => parseBoundary(boundary)?.serviceDid !== serviceDid)
-  if (foreign !== undefined) throw invalid(`${foreign} is not a boundary of ${serviceDid}`)
+  assertOwnBoundaries(boundaries, serviceDid)
   const { attestation, signingKey } = enrollment
   const document = await resolveDidDocument(serviceDid, options)
   const serviceKey = findServiceKey(document, attestation.signingKey, options)
   if (serviceKey === null) throw invalid(`the attestation was not made with a key of ${serviceDid}`)
+  await orInvalid(() => verifyAttestation({ did, boundaries, signingKey }, attestation, serviceKey))
+}
+
+/** What a service says of a membership to one recipient, for a limited time; a part of {@link EnrollmentStatus}. */
+export type MembershipAttestation = NonNullable<EnrollmentStatus['attestationV2']>
+
+/** What is asked of a {@link MembershipAttestation}. */
+export interface MembershipExpectation {
+  /** DID of whoever checks: the attestation must have been made for them. */
+  audience: string
+  /** DID of the service that must have made it. */
+  serviceDid: string
+  /** Highest `epoch` that the checker has seen for this user; earlier ones do not count any more. */
+  minEpoch?: number
+  /** Seconds since 1970; now by default. */
+  nowSec?: number
+}
+
+/**
+ * Checks that a service says, to this recipient and for the present, which boundaries a user holds.
+ *
+ * A membership can have changed since the attestation was made: keep the highest `epoch` seen for each user, and pass it as
+ * `minEpoch`. Without that an attestation counts until its `exp`, a day at most.
+ *
+ * @throws {StratosClientError} `InvalidAttestation`, or `DidNotResolved` if the service's document cannot be had
+ */
+export async function verifyMembershipAttestation(
+  attestation: MembershipAttestation,
+  expected: MembershipExpectation,
+  options: ResolveSigningKeyOptions = {},
+): Promise<void> {
+  const { audience, serviceDid, minEpoch = 0, nowSec = Math.floor(Date.now() / 1000) } = expected
+  assertOwnBoundaries(attestation.boundaries, serviceDid)
+  if (attestation.epoch < minEpoch) throw invalid('the membership has changed since it was attested')
+  const document = await resolveDidDocument(serviceDid, options)
+  const serviceKey = findServiceKey(document, attestation.serviceKey, options)
+  if (serviceKey === null) throw invalid(`the attestation was not made with a key of ${serviceDid}`)
+  await orInvalid(() => verifyMembership(attestation, { aud: audience, serviceKey, nowSec }))
+}
+
+function assertOwnBoundaries(boundaries: readonly string[], serviceDid: string): void {
+  const foreign = boundaries.find((boundary) => parseBoundary(boundary)?.serviceDid !== serviceDid)
+  if (foreign !== undefined) throw invalid(`${foreign} is not a boundary of ${serviceDid}`)
+}
+
+async function orInvalid(verify: () => Promise<void>): Promise<void> {
   try {
-    await verifyAttestation({ did, boundaries, signingKey }, attestation, serviceKey)
+    await verify()
   } catch (err) {
     if (!(err instanceof StratosError)) throw err
     throw invalid(err.message, err)

@@ -71,6 +71,9 @@ export {
   resolveServiceSigningKey,
   resolveUserSigningKey,
   verifyEnrollment,
+  verifyMembershipAttestation,
+  type MembershipAttestation,
+  type MembershipExpectation,
   type PublicKey,
   type ResolveSigningKeyOptions,
 } from './attestation.ts'

@@ -57,6 +57,11 @@ describe('the package', () => {
     expect(missing).toEqual([])
   })
 
+  it('is described by the reference of the documentation as it is', () => {
+    const script = join(root, '../scripts/generate-client-reference.ts')
+    expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('')
+  }, 120_000)
+
   it('has snippets in its README that are those of the examples, which tests run', () => {
     const script = join(root, '../scripts/embed-examples.ts')
     expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('')

@@ -27,7 +27,13 @@ import {
   subscribeRecords,
   verifyCidIntegrity,
   verifyEnrollment,
+  verifyMembershipAttestation,
+  buildBlobUrl,
+  fetchBlob,
+  signBlobUrls,
+  uploadBlob,
   type FetchHandler,
+  type MembershipAttestation,
 } from '../src/index.ts'
 import { serve } from './_util/scripted-server.ts'
 
@@ -311,6 +317,89 @@ describe('what is not what it claims to be', () => {
     const fetchFn = () => fetch(other.url)
     await expect(verifyEnrollment(did, network.serviceDid, enrollment, { fetchFn })).rejects.toEqual(refused)
     await other[Symbol.asyncDispose]()
+  })
+})
+
+describe('an attestation that ends', () => {
+  it('CRY-003: counts for its recipient, until its end or until the membership is known to have changed', async () => {
+    const { did } = account('alice')
+    const agent = createStratosAgent(await session('alice'), network.serviceUrl)
+    const newest = async () => (await fetchEnrollmentStatus(agent, did)).attestationV2!
+    const expected = { audience: did, serviceDid: network.serviceDid }
+    const refused = expect.objectContaining({ code: 'InvalidAttestation' })
+    const held = await newest()
+    await verifyMembershipAttestation(held, expected)
+    expect(held.boundaries).toContain(writers())
+    expect(held.exp - held.iat).toBeLessThanOrEqual(24 * 60 * 60)
+
+    const forged: [MembershipAttestation, object][] = [
+      [held, { audience: account('bob').did }],
+      [held, { nowSec: held.exp + 31 }],
+      [held, { serviceDid: 'did:web:elsewhere.example' }],
+      [{ ...held, boundaries: held.boundaries.slice(1) }, {}],
+      [{ ...held, epoch: held.epoch + 1 }, {}],
+      [{ ...held, exp: held.exp + 60 }, {}],
+      [{ ...held, serviceKey: held.signingKey }, {}],
+    ]
+    for (const [attestation, more] of forged) {
+      await expect(verifyMembershipAttestation(attestation, { ...expected, ...more })).rejects.toEqual(
+        refused,
+      )
+    }
+
+    const names = held.boundaries.map((boundary) => boundary.split('/').at(-1)!)
+    await network.setBoundaries(
+      did,
+      names.filter((name) => name !== 'writers'),
+    )
+    const later = await newest()
+    expect(later.boundaries).not.toContain(writers())
+    expect(later.epoch).toBeGreaterThan(held.epoch)
+    await verifyMembershipAttestation(later, { ...expected, minEpoch: later.epoch })
+    await expect(verifyMembershipAttestation(held, { ...expected, minEpoch: later.epoch })).rejects.toEqual(
+      refused,
+    )
+    await network.setBoundaries(did, names)
+  })
+})
+
+describe('a blob', () => {
+  it('is uploaded, shown by a record, and loaded by who may read that, as what its CID names', async () => {
+    const { did } = account('alice')
+    const alice = createStratosAgent(await session('alice'), network.serviceUrl)
+    const bytes = Uint8Array.from({ length: 5_000 }, (_, index) => index % 251)
+    bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+    const uploaded = await uploadBlob(alice, new Blob([bytes], { type: 'image/png' }))
+    expect(uploaded).toMatchObject({ $type: 'blob', mimeType: 'image/png', size: 5_000 })
+    const cid = uploaded.ref.$link
+    const record = {
+      $type: COLLECTION,
+      text: 'with a picture',
+      boundary: buildBoundary(writers()),
+      embed: { $type: 'app.bsky.embed.images', images: [{ alt: 'a picture', image: uploaded }] },
+      createdAt: new Date().toISOString(),
+    }
+    await alice.zone('zone.stratos.repo.createRecord', {
+      input: { repo: did as never, collection: COLLECTION, record },
+    })
+
+    const bob = createStratosAgent(await session('bob'), network.serviceUrl)
+    const loaded = await fetchBlob(bob, did, cid)
+    expect(loaded.type).toBe('image/png')
+    expect(new Uint8Array(await loaded.arrayBuffer())).toEqual(bytes)
+    expect((await fetch(buildBlobUrl(network.serviceUrl, did, cid))).status).toBe(404)
+    const signed = await signBlobUrls(bob, did, [cid])
+    expect(new Uint8Array(await (await fetch(signed.get(cid)!)).arrayBuffer())).toEqual(bytes)
+
+    const carol = createStratosAgent(await session('carol'), network.serviceUrl)
+    await expect(fetchBlob(carol, did, cid)).rejects.toMatchObject({ error: 'BlobNotFound' })
+    expect(await signBlobUrls(carol, did, [cid])).toEqual(new Map())
+
+    const wrong = expect.objectContaining({ code: 'VerificationFailed' })
+    await expect(fetchBlob(bob, did, cid, { maxBytes: 4_999 })).rejects.toEqual(wrong)
+    const handler = createStratosFetchHandler(await session('bob'), network.serviceUrl)
+    const changed = tampered(handler, (body) => body.with(10, 0))
+    await expect(fetchBlob(changed, did, cid)).rejects.toEqual(wrong)
   })
 })
 
