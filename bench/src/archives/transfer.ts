@@ -1,0 +1,44 @@
+import { request } from 'node:http'
+import type { ProofClient } from 'test-network'
+
+export interface Transfer {
+  readonly ms: number
+  readonly bytes: Buffer
+}
+
+type Signer = Pick<ProofClient, 'proof' | 'token'>
+
+/** Fetches a body whole. @param signer null asks as nobody @throws {Error} unless it is answered with 200 */
+export async function download(url: string, signer: Signer | null): Promise<Transfer> {
+  const startedAt = performance.now()
+  const bytes = await exchange('GET', url, signer, null)
+  return { ms: performance.now() - startedAt, bytes }
+}
+
+/** Sends an archive. @returns how long it took, in ms */
+export async function upload(url: string, signer: Signer, archive: Buffer): Promise<number> {
+  const startedAt = performance.now()
+  await exchange('POST', url, signer, archive)
+  return performance.now() - startedAt
+}
+
+function exchange(method: string, url: string, signer: Signer | null, body: Buffer | null): Promise<Buffer> {
+  const headers = {
+    ...(signer === null ? {} : { authorization: `DPoP ${signer.token}`, dpop: signer.proof(method, url) }),
+    ...(body === null ? {} : { 'content-type': 'application/vnd.ipld.car', 'content-length': body.length }),
+  }
+  return new Promise((resolve, reject) => {
+    const req = request(url, { method, headers }, (res) => {
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('error', reject)
+      res.on('end', () => {
+        const answer = Buffer.concat(chunks)
+        if (res.statusCode === 200) resolve(answer)
+        else reject(new Error(`${url} answered ${res.statusCode}: ${answer.toString().slice(0, 300)}`))
+      })
+    })
+    req.on('error', reject)
+    req.end(body ?? undefined)
+  })
+}
