@@ -144,6 +144,219 @@ describe('creating, putting and deleting records', () => {
     }
   })
 
+  const SYNTAX: [kind: string, ask: (value: string) => Promise<Answer>, good: string[], bad: string[]][] = [
+    [
+      'a DID',
+      (did) => alice.client.call('GET', 'zone.stratos.enrollment.status', { params: { did } }),
+      [
+        ...['did:plc:7iza6de2dwap2sbkpav7c6c6', 'did:web:example.com', 'did:web:localhost%3A8443', 'did:a:b'],
+        ...[
+          'did:method:val:two',
+          'did:method::val',
+          'did:m:-.:_',
+          'did:key:zQ3shZc2QzApp2oymGvQbzP8eKheVshBHb',
+        ],
+        `did:method:${'v'.repeat(240)}`,
+      ],
+      [
+        ...['did', 'did:', 'did:method', 'did:method:', 'DID:method:val', 'did:METHOD:val', 'did:m123:val'],
+        ...[
+          'did:method:val/two',
+          'did:method:val?two',
+          'did:method:val#two',
+          'did:method:val%',
+          'did:method:v:',
+        ],
+        ...[
+          ' did:method:val',
+          'did:method:val ',
+          'did:me-thod:val',
+          'notdid:method:val',
+          'did:method:vál',
+          '',
+        ],
+        `did:method:${'v'.repeat(2_048)}`,
+      ],
+    ],
+    [
+      'an NSID',
+      (collection) =>
+        alice.client.call('GET', 'com.atproto.repo.listRecords', { params: { repo: alice.did, collection } }),
+      [
+        ...[
+          'com.example.fooBar',
+          'net.users.bob.ping',
+          'a-0.b-1.c',
+          'a.b.c',
+          'cn.8.lex.stuff',
+          'com.EXAMPLE.x',
+        ],
+        ...[
+          'xn--a.example.cats',
+          'com.example.a1',
+          `com.${'o'.repeat(63)}.foo`,
+          `com.example.${'o'.repeat(63)}`,
+        ],
+      ],
+      [
+        ...['com', 'com.example', 'example', 'com.example.3', 'com.example.foo.*', 'com.exa💩ple.thing', ''],
+        ...[
+          'com.example.foo-bar',
+          'com.-example.foo',
+          'com.example-.foo',
+          '1com.example.foo',
+          'com..example.foo',
+        ],
+        ...[
+          '.com.example.foo',
+          'com.example.foo.',
+          'com.example foo',
+          'com.example.foo#bar',
+          'com/example.foo.a',
+        ],
+        ...[`com.${'o'.repeat(64)}.foo`, `com.example.${'o'.repeat(64)}`, `com.${'a.'.repeat(160)}foo`],
+      ],
+    ],
+    [
+      'an AT URI',
+      (uri) => alice.client.call('GET', 'zone.stratos.repo.hydrateRecord', { params: { uri } }),
+      [
+        'at://did:plc:asdf123/com.atproto.feed.post/record',
+        'at://did:web:localhost%3A8443/com.example.a/3jui7kd54zh2y',
+        'at://did:plc:asdf123/com.example.fooBar/a:b_c~d.e-f',
+      ],
+      [
+        ...[
+          'at://did:plc:asdf123',
+          'at://did:plc:asdf123/com.atproto.feed.post',
+          'at:/did:plc:a/com.b.c/d',
+          '',
+        ],
+        ...[
+          'at://did:plc:a/com.b.c/d/e',
+          'at://did:plc:a/com.b.c/d/',
+          'at://did:plc:a//com.b.c/d',
+          'at:///com.b.c/d',
+        ],
+        ...[
+          'AT://did:plc:a/com.b.c/d',
+          'https://did:plc:a/com.b.c/d',
+          'at://did:plc:a/com.b.c/d#/e',
+          'at://@a/b.c.d/e',
+        ],
+        ...[
+          'at://did:plc:a/com.b.c/.',
+          'at://did:plc:a/com.b.c/..',
+          'at://did:plc:a/com.b.c/d?e=f',
+          'at://a b/c.d.e/f',
+        ],
+        ...[
+          'at://did:plc:a/12345/d',
+          'at://did:plc:a/com.b.c/%23',
+          ' at://did:plc:a/com.b.c/d',
+          'at://did:plc/com.b.c/d',
+        ],
+        `at://did:plc:a/com.b.c/${'d'.repeat(8_200)}`,
+      ],
+    ],
+    [
+      'a time',
+      (createdAt) => create(alice, { ...post(serviceDid, 'when', ['general']), createdAt }),
+      [
+        ...[
+          '1985-04-12T23:20:50.123Z',
+          '1985-04-12T23:20:50Z',
+          '1985-04-12T23:20:50.1Z',
+          '2000-02-29T00:00:00Z',
+        ],
+        ...['1985-04-12T23:20:50.123+01:45', '1985-04-12T23:20:50.123-07:00', '0010-01-01T00:00:00.000Z'],
+        '1985-04-12T23:20:50.123456789Z',
+      ],
+      [
+        ...[
+          '1985-04-12',
+          '1985-04-12T23:20Z',
+          '1985-04-12T23:20:50.123',
+          '1985-04-12 23:20:50.123Z',
+          '23:20:50Z',
+          '',
+        ],
+        ...[
+          '1985-4-12T23:20:50Z',
+          '85-04-12T23:20:50Z',
+          '1985-04-12t23:20:50z',
+          '1985-04-12T23:20:50.Z',
+          'now',
+        ],
+        ...[
+          '1985-13-12T23:20:50Z',
+          '1985-04-31T99:20:50Z',
+          '1985-04-12T23:20:50.123-00:00',
+          '+001985-04-12T23:20:50Z',
+        ],
+        ...[
+          '1985-04-12T23:20:50.123+0145',
+          '1985-04-12T23:20:50.123Z ',
+          '-1985-04-12T23:20:50Z',
+          '485568050',
+        ],
+      ],
+    ],
+    [
+      'a TID',
+      (since) => alice.client.call('GET', 'zone.stratos.sync.getRepo', { params: { did: alice.did, since } }),
+      ['3jzfcijpj2z2a', '7777777777777', '3zzzzzzzzzzzz', '2222222222222', 'jzzzzzzzzzzzz'],
+      [
+        ...['3jzfcijpj2z21', '0000000000000', '3jzfcijpj2z2aa', '3jzfcijpj2z2', '3jzf-cij-pj2z-2a'],
+        ...['3JZFCIJPJ2Z2A', 'zzzzzzzzzzzzz', 'kjzfcijpj2z2a', '3jzfcijpj2z2!', ' 3jzfcijpj2z2a'],
+      ],
+    ],
+    [
+      'a handle',
+      (repo) =>
+        alice.client.call('GET', 'com.atproto.repo.listRecords', { params: { repo, collection: POST } }),
+      ['alice.test', 'ALICE.test'],
+      [
+        ...[
+          'alice',
+          'alice.',
+          '.alice.test',
+          'alice..test',
+          '-alice.test',
+          'alice-.test',
+          'ali_ce.test',
+          '@alice.test',
+        ],
+        ...[
+          'alice@test.com',
+          'al ice.test',
+          'alice.test/',
+          'alice.1',
+          'ålice.test',
+          '127.0.0.1',
+          `${'a'.repeat(64)}.test`,
+        ],
+        ...[`${'a.'.repeat(130)}test`, 'alice.test:80', 'https://alice.test', ''],
+      ],
+    ],
+  ]
+  it.each(SYNTAX)(
+    'VAL-013: %s is what the specification says, and nothing else',
+    async (_kind, ask, good, bad) => {
+      const isRefused = async (value: string) => {
+        const { status, body } = await ask(value)
+        expect(status, value).toBeLessThan(500)
+        return status === 400 && ['InvalidRequest', 'InvalidRecord'].includes(body.error)
+      }
+      const refused = async (values: readonly string[]) => {
+        const outcomes = await Promise.all(values.map(isRefused))
+        return values.filter((_, index) => outcomes[index])
+      }
+      expect(await refused(good)).toEqual([])
+      expect(await refused(bad)).toEqual(bad)
+    },
+  )
+
   it('CRR-013, CRR-015: a stale head and a missing record lead to no commit', async () => {
     const first = await create(alice, post(serviceDid, 'one', ['general']))
     const second = await create(alice, post(serviceDid, 'two', ['general']))
