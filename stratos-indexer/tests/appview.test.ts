@@ -5,6 +5,7 @@ import { createServiceJwt } from '@atproto/xrpc-server'
 import { encodeRecord } from 'stratos-core'
 import { openDatabase, type Database } from 'stratos-indexer'
 import {
+  enroll,
   ProofClient,
   sendRequest,
   startNetwork,
@@ -362,6 +363,35 @@ describe('enrollment records on PDSes', () => {
     expect(await progress()).toMatchObject({ repos: 3 })
     expect(await announced()).toEqual([network.serviceDid.replaceAll('%3A', ':')])
   })
+})
+
+it('two services are kept apart, also where both have a record under the same URI', async () => {
+  const second = await network.startSecondService()
+  await enroll(second, alice)
+  indexer.follow([network.serviceUrl, second.serviceUrl])
+  await indexer.stop()
+  await indexer.start()
+  const here = await create('brazil nut here', ['general'])
+  const there = await ProofClient.signIn({ ...network, ...second }, alice)
+  const record = post(second.serviceDid, 'brazil nut there', ['general'])
+  expect(await write(there, alice.did, 'createRecord', { rkey: rkeyOf(here), record })).toBe(here)
+
+  const textsOf = async (reader: Account) => {
+    const { body } = await read(reader, 'getAuthorFeed', { actor: alice.did })
+    const found = body.feed.filter((entry: { post: { uri: string } }) => entry.post.uri === here)
+    return found.map((entry: { post: { record: { text: string } } }) => entry.post.record.text).join()
+  }
+  const kept = () =>
+    database.db.selectFrom('stratos_post').select('text').where('uri', '=', here).orderBy('text').execute()
+  await waitUntil('both', async () => (await kept()).length === 2)
+  expect(await kept()).toEqual([{ text: 'brazil nut here' }, { text: 'brazil nut there' }])
+  expect(await textsOf(bob)).toBe('brazil nut here')
+  expect((await read(bob, 'getPost', { uri: here })).body.post.post.service).toBe(network.serviceDid)
+
+  await write(writer, alice.did, 'deleteRecord', { rkey: rkeyOf(here) })
+  await waitUntil('the deletion', async () => (await kept()).length === 1)
+  expect(await textsOf(bob)).toBe('')
+  expect(await textsOf(alice)).toBe('brazil nut there')
 })
 
 it('whoever unenrolls sees nothing, and is seen by nobody', async () => {

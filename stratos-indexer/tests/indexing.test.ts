@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { waitUntil } from 'test-network'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Campaign } from './_util/campaign.ts'
@@ -75,3 +76,26 @@ it('a cursor of another time has all repos read anew, and what the service does 
   await campaign.create('after it', ['general'])
   await sameAsSource('indexing')
 })
+
+it('events that the service has forgotten are made up for by reading the repos', async () => {
+  const { indexer, network } = campaign
+  await indexer.stop('SIGKILL')
+  const [first = ''] = await campaign.source()
+  await campaign.delete(first.split(' ')[0] ?? '')
+  const made = await campaign.create('while nobody listened', ['general'])
+  await forgetEvents(network.postgresUrl ?? '')
+  await campaign.edit(made, 'and edited', ['writers'])
+  await indexer.start()
+  await sameAsSource('reading the repos')
+  const metrics = await (await fetch(`${indexer.url}/metrics`)).text()
+  expect(metrics).toMatch(/stratos_indexer_resyncs_total\{[^}]*\} 1\n/)
+})
+
+/** As the service does with those that are older than it is told to keep. */
+async function forgetEvents(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rowCount } = await client.query("delete from event where feed = 'service'")
+  expect(rowCount).toBeGreaterThan(0)
+  await client.end()
+}

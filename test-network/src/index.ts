@@ -1,6 +1,7 @@
 export type { Account } from './accounts.ts'
 export { authorize, followSignIn, refuse, type Credentials } from './authorize.ts'
 export { CookieJar } from './cookie-jar.ts'
+export { enroll, type EnrollmentSite } from './enrollment.ts'
 export { reserveFreePorts, type ReservedPort } from './free-port.ts'
 export type { IndexerProcess } from './indexer-process.ts'
 export { startNetwork, type Instance, type Network, type NetworkOptions } from './network.ts'

@@ -10,7 +10,7 @@ export interface IndexerOptions {
   readonly directory: string
   readonly plcUrl: string
   readonly pdsUrl: string
-  /** Addresses of the services, separated by commas. */
+  /** Address of the service. */
   readonly serviceUrl: string
   /** Boundaries whose posts can be searched, fully qualified. */
   readonly searchBoundaries: readonly string[]
@@ -32,10 +32,12 @@ export class IndexerProcess {
     | { readonly kind: 'postgres'; readonly url: string; readonly schema: string; readonly poolSize: number }
   private readonly options: IndexerOptions
   private child: Child | null = null
+  private services: readonly string[]
 
   constructor(options: IndexerOptions) {
     const { port, directory, postgresUrl } = options
     this.options = options
+    this.services = [options.serviceUrl]
     this.url = `http://localhost:${port}`
     this.did = `did:web:localhost%3A${port}`
     this.database =
@@ -74,6 +76,11 @@ export class IndexerProcess {
     }
   }
 
+  /** Lets it follow these services from its next start on. */
+  follow(serviceUrls: readonly string[]): void {
+    this.services = serviceUrls
+  }
+
   /** Ends it if it runs. `SIGKILL` is a crash. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.child
@@ -93,7 +100,7 @@ export class IndexerProcess {
   }
 
   private settings(): Record<string, string> {
-    const { port, directory, plcUrl, pdsUrl, serviceUrl, postgresUrl, searchBoundaries } = this.options
+    const { port, directory, plcUrl, pdsUrl, postgresUrl, searchBoundaries } = this.options
     return {
       STRATOS_INDEXER_DID: this.did,
       STRATOS_INDEXER_HOST: '127.0.0.1',
@@ -102,7 +109,7 @@ export class IndexerProcess {
       ...(postgresUrl === null
         ? { STRATOS_INDEXER_SQLITE_FILE: join(directory, 'index.sqlite') }
         : { BSKY_DB_POSTGRES_URL: postgresUrl }),
-      STRATOS_SERVICE_URL: serviceUrl,
+      STRATOS_SERVICE_URL: this.services.join(','),
       BSKY_REPO_PROVIDER: pdsUrl,
       STRATOS_HANDLE_RESOLVER_URL: pdsUrl,
       STRATOS_INDEXER_API: 'true',

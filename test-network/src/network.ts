@@ -63,6 +63,8 @@ export interface Network extends Omit<PlcAndPds, 'ended'> {
   stopService(signal?: NodeJS.Signals): Promise<void>
   /** Crashes the Postgres server and starts it again. @throws {Error} with SQLite */
   restartDatabase(): Promise<void>
+  /** Starts another service with a DID and data of its own, for the accounts of the same PDS. */
+  startSecondService(): Promise<EnrollmentSite>
   /** Starts another instance of the service over the same Postgres database and the same keys, on a port of its own. */
   startInstance(): Promise<Instance>
   close(): Promise<void>
@@ -205,6 +207,20 @@ async function build(
     async restartDatabase() {
       if (postgres === null) throw new Error('there is no Postgres server')
       await postgres.restart()
+    },
+    async startSecondService() {
+      const [port] = await reserveFreePorts(1)
+      if (port === undefined) throw new Error('a port was asked for')
+      await port.release()
+      const second = new ServiceProcess({
+        ...serviceOptions,
+        port: port.port,
+        directory: join(place.directory, 'second-service'),
+        env: { ...allowed, ...options.serviceEnv },
+      })
+      parts.push(() => second.stop())
+      await second.start()
+      return { ...site, serviceUrl: second.url, serviceDid: second.did }
     },
     async startInstance() {
       const [port] = await reserveFreePorts(1)
