@@ -30,6 +30,10 @@ if (only.length === 0) {
   run('format', bin('prettier'), ['--check', '.', '--log-level', 'warn'])
   run('lint and layering', bin('eslint'), ['.'])
   run('types', bin('tsc'), ['-p', 'tsconfig.json'])
+  // As published: without the types that tests and web pages bring along.
+  for (const name of ['stratos-core', 'stratos-service', 'stratos-indexer']) {
+    run(`types of ${name}`, bin('tsc'), ['-p', `${name}/tsconfig.build.json`, '--noEmit'])
+  }
   run(
     'types of the web app',
     join(root, 'webapp/node_modules/.bin/svelte-check'),

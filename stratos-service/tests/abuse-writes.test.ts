@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { ProofClient, type Answer } from 'test-network'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -528,6 +529,21 @@ describe('bodies of requests', () => {
     const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024, ' '))
     const answer = await send(CREATE, bomb, { 'content-encoding': 'gzip' })
     expect(outcome(answer)).toEqual([413, 'PayloadTooLarge'])
+  })
+
+  it('LIM-007: fifty of the largest bodies at once take little memory, and hold up nobody', async () => {
+    const start = JSON.stringify({ repo: alice.did, collection: EXTRA, record: { $type: EXTRA } }).slice(
+      0,
+      -2,
+    )
+    const largest = Buffer.from(`${start},"text":"${'x'.repeat(256 * 1024 - start.length - 12)}"}}`)
+    expect(largest.length).toBe(256 * 1024)
+    const sent = Promise.all(Array.from({ length: 50 }, () => send(CREATE, largest)))
+    const health = await bob.client.call('GET', 'zone.stratos.server.listDomains')
+    expect(health.status).toBe(200)
+    for (const { status } of await sent) expect([200, 413]).toContain(status)
+    const status = readFileSync(`/proc/${network().service.pid}/status`, 'utf8')
+    expect(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1])).toBeLessThan(512 * 1024)
   })
 
   const RAW = 'bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq'

@@ -18,7 +18,7 @@ export class AdminClient {
 
   /** @param method the last part of the NSID, such as `stats` */
   async query(method: string, params: Params = {}): Promise<Answer> {
-    const given = Object.entries(params).flatMap(([name, value]) =>
+    const given = Object.entries(params).flatMap(([name, value]): [string, string][] =>
       value === undefined ? [] : [[name, String(value)]],
     )
     return this.#call('GET', `/xrpc/zone.stratos.admin.${method}?${new URLSearchParams(given)}`)
