@@ -17,6 +17,11 @@ const FLAGS = [
 ]
 const PHONE = { width: 390, height: 844 }
 const DESKTOP = { width: 1280, height: 800 }
+/** One pixel. */
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==',
+  'base64',
+)
 const SECRET = 'The password of the tree house is walnut'
 
 /** Pictures of what the test saw, for people. */
@@ -98,6 +103,82 @@ describe.skipIf(!existsSync(CHROMIUM))('the web app in a real browser', () => {
       await theirs.screenshot({ path: join(pictures, 'carol-finds-nothing.png') })
 
       await publicRepoHoldsOnlyTheStub(alice)
+    },
+  )
+
+  it(
+    'takes a picture with its description from bob to those behind the boundary',
+    { timeout: 120_000 },
+    async () => {
+      const [alice, bob, carol] = network.accounts
+      if (alice === undefined || bob === undefined || carol === undefined)
+        throw new Error('the cast is missing')
+      const his = await openApp(DESKTOP)
+      await signIn(his, bob)
+      await expectState(his, 'Enrolled')
+      const files = his.getByTestId('image-files')
+      const problem = his.getByTestId('image-problem')
+      await files.setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') })
+      await problem.filter({ hasText: 'notes.txt is no picture' }).waitFor()
+      await files.setInputFiles({ name: 'huge.png', mimeType: 'image/png', buffer: Buffer.alloc(2_500_000) })
+      await problem.filter({ hasText: 'huge.png is too large' }).waitFor()
+      expect(await his.getByTestId('draft-image').count()).toBe(0)
+
+      // Only the service notices, by its bytes.
+      await files.setInputFiles({
+        name: 'fake.png',
+        mimeType: 'image/png',
+        buffer: Buffer.from('%PDF-1.7 no picture'),
+      })
+      await his.getByTestId('composer-text').fill('Look at this boat')
+      await his.getByTestId('boundary-general').check()
+      await his.getByTestId('post-submit').click()
+      await his.getByTestId('message').filter({ hasText: 'A picture is not what its name says' }).waitFor()
+      expect(await his.getByTestId('composer-text').inputValue()).toBe('Look at this boat')
+      await his.getByRole('button', { name: 'Remove fake.png' }).click()
+
+      await files.setInputFiles({ name: 'boat.png', mimeType: 'image/png', buffer: PICTURE })
+      await his.getByTestId('image-alt').fill('A red boat')
+      await his.getByTestId('post-submit').click()
+      const boat = (page: Page) => page.getByRole('img', { name: 'A red boat' })
+      await boat(his).first().waitFor()
+      expect(await his.getByTestId('draft-image').count()).toBe(0)
+      await his.screenshot({ path: join(pictures, 'bob-posted-picture.png') })
+
+      const hers = await openApp(PHONE)
+      await signIn(hers, alice)
+      await expectState(hers, 'Enrolled')
+      for (const open of [async () => undefined, () => openUser(hers, bob)]) {
+        await open()
+        await waitUntil('the picture is loaded', () =>
+          boat(hers)
+            .first()
+            .evaluate((image) => image instanceof HTMLImageElement && image.naturalWidth === 1)
+            .catch(() => false),
+        )
+      }
+      await hers.screenshot({ path: join(pictures, 'alice-sees-picture.png') })
+      const address = await boat(hers).first().getAttribute('src')
+      expect((await fetch(String(address))).status).toBe(200)
+
+      const theirs = await openApp(PHONE)
+      await signIn(theirs, carol)
+      await expectState(theirs, 'Enrolled')
+      await openUser(theirs, bob)
+      await theirs.getByTestId('feed-empty').waitFor()
+      expect(await boat(theirs).count()).toBe(0)
+
+      await his
+        .getByTestId('post')
+        .filter({ hasText: 'Look at this boat' })
+        .getByTestId('post-delete')
+        .first()
+        .click()
+      await his.getByTestId('post-delete-confirm').first().click()
+      await waitUntil(
+        'the picture is gone with its post',
+        async () => (await fetch(String(address))).status === 404,
+      )
     },
   )
 

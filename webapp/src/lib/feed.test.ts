@@ -9,10 +9,12 @@ describe('parsePost', () => {
     const value = { text: 'hello', createdAt: '2024-01-15T12:00:00.000Z', boundary }
     expect(parsePost({ uri, value })).toEqual({
       uri,
+      did: 'did:plc:alice',
       rkey: '3jzfcijpj2z2a',
       text: 'hello',
       createdAt: new Date('2024-01-15T12:00:00.000Z'),
       boundaries: ['did:web:a.example/general'],
+      images: [],
     })
   })
 

@@ -1,14 +1,18 @@
 import { boundariesOf, parseBoundary } from 'stratos-client'
+import { parseImages, type PostImage } from './images.ts'
 
 /** A private post as it is shown. */
 export interface Post {
   uri: string
+  /** of its author */
+  did: string
   rkey: string
   text: string
   /** null when the record holds no usable time */
   createdAt: Date | null
   /** fully qualified */
   boundaries: string[]
+  images: PostImage[]
 }
 
 /** Reads a post out of a record, whatever its author wrote into it. */
@@ -18,10 +22,12 @@ export function parsePost(record: { uri: string; value: unknown }): Post {
   const time = typeof createdAt === 'string' ? new Date(createdAt) : null
   return {
     uri,
+    did: uri.split('/')[2] ?? '',
     rkey: uri.slice(uri.lastIndexOf('/') + 1),
     text: typeof text === 'string' ? text : '',
     createdAt: time !== null && !Number.isNaN(time.getTime()) ? time : null,
     boundaries: boundariesOf(value),
+    images: parseImages(value),
   }
 }
 

@@ -2,6 +2,7 @@ import type { Agent } from '@atproto/api'
 import { createStratosAgent, type StratosSession } from 'stratos-client'
 import type { Config } from './config.ts'
 import { parsePost, type Post } from './feed.ts'
+import type { DraftImage } from './images.ts'
 
 export const POST_COLLECTION = 'zone.stratos.feed.post'
 const PAGE_SIZE = 20
@@ -33,20 +34,31 @@ export interface Reply {
   parent: RecordRef
 }
 
+export interface DraftPost {
+  text: string
+  images?: readonly DraftImage[]
+  /** fully qualified, at least one */
+  boundaries: readonly string[]
+  /** what it answers; the service lets an answer go no further than that */
+  reply?: Reply | undefined
+}
+
 /**
- * Writes a private post. This is the only function of the app that creates a record.
+ * Writes a private post, after its images. This is the only function of the app that creates a record.
  *
- * @param boundaries fully qualified, at least one
- * @param reply what it answers; the service lets an answer go no further than that
  * @throws {XRPCError} and then nothing was published: there is no second way to send a post
  */
 export async function createPost(
   agent: StratosAgent,
-  text: string,
-  boundaries: readonly string[],
-  reply?: Reply,
+  { text, images = [], boundaries, reply }: DraftPost,
 ): Promise<Post> {
   if (boundaries.length === 0) throw new RangeError('a private post needs a boundary')
+  const uploaded = await Promise.all(
+    images.map(async ({ file, alt }) => {
+      const { data } = await agent.com.atproto.repo.uploadBlob(file, { encoding: file.type })
+      return { image: data.blob, alt: alt.trim() }
+    }),
+  )
   const record = {
     $type: POST_COLLECTION,
     text,
@@ -55,6 +67,7 @@ export async function createPost(
       values: boundaries.map((value) => ({ $type: 'zone.stratos.boundary.defs#Domain', value })),
     },
     ...(reply === undefined ? {} : { reply }),
+    ...(uploaded.length === 0 ? {} : { embed: { $type: 'app.bsky.embed.images', images: uploaded } }),
     createdAt: new Date().toISOString(),
   }
   const { data } = await agent.com.atproto.repo.createRecord({
