@@ -1,3 +1,4 @@
+export { listByAuthor, listTimeline, type KeptPost, type PageRequest } from './appview/feed-queries.ts'
 export { Memberships, type MembershipOptions } from './appview/memberships.ts'
 export { RequestRate } from './appview/request-rate.ts'
 export { prepareSearch } from './appview/search.ts'
