@@ -14,7 +14,7 @@ describe.each(databases)('a service on %s that is killed two hundred times', (_n
   const network = useNetwork({ ...database, enrolled: true, serviceEnv: CRASH_LIMITS })
 
   it(
-    'keeps what it has acknowledged, whole, and lets the stubs catch up',
+    'FLT-001: keeps what it has acknowledged, whole, and lets the stubs catch up',
     { timeout: 3_600_000 },
     async () => {
       const net = network()
