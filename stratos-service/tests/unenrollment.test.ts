@@ -185,8 +185,8 @@ describe('unenrolling', () => {
       seqs: (await stores.events.listAfter(0, 10)).map(({ seq }) => seq),
       car: await exportCar(stores),
     }))
-    // An empty commit and a post, twice.
-    expect(seqs).toEqual([3, 4])
+    // An empty commit and a post, twice, and a number in between that nobody has, so that followers notice.
+    expect(seqs).toEqual([4, 5])
     expect((await verifyRepoCar(car, grace.did, after.signingKey)).creates).toHaveLength(1)
     await net.restartService()
   })
