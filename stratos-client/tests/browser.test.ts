@@ -1,26 +1,15 @@
 import { existsSync } from 'node:fs'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
-import { startNetwork } from 'test-network'
+import { CHROMIUM, startNetwork } from 'test-network'
 import { describe, expect, it } from 'vitest'
 import { serve } from './_util/scripted-server.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
 // Without a browser there is nothing to drive; `npm test` says so, and in CI refuses to go on.
-describe.skipIf(!existsSync(CHROMIUM))('the SDK in Chromium', () => {
+describe.skipIf(!existsSync(CHROMIUM.executablePath))('the SDK in Chromium', () => {
   it('runs every example of the README', { timeout: 240_000 }, async () => {
     const network = await startNetwork({ enrolled: true })
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+    const browser = await chromium.launch(CHROMIUM)
     const entry = new URL('./_util/browser-entry.ts', import.meta.url).pathname
     const options = {
       bundle: true,

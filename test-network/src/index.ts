@@ -1,5 +1,6 @@
 export type { Account } from './accounts.ts'
 export { authorize, followSignIn, refuse, type Credentials } from './authorize.ts'
+export { CHROMIUM } from './chromium.ts'
 export { CookieJar } from './cookie-jar.ts'
 export { enroll, type EnrollmentSite } from './enrollment.ts'
 export { reserveFreePorts, type ReservedPort } from './free-port.ts'

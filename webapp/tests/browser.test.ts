@@ -2,19 +2,9 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AtpAgent } from '@atproto/api'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import { startNetwork, waitUntil, type Account, type Network } from 'test-network'
+import { CHROMIUM, startNetwork, waitUntil, type Account, type Network } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-const CHROMIUM = '/usr/bin/chromium'
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const PHONE = { width: 390, height: 844 }
 const DESKTOP = { width: 1280, height: 800 }
 /** One pixel. */
@@ -31,11 +21,11 @@ let network: Network
 let browser: Browser
 
 // Without a browser there is nothing to drive; `npm test` says so, and in CI refuses to go on.
-describe.skipIf(!existsSync(CHROMIUM))('the web app in a real browser', () => {
+describe.skipIf(!existsSync(CHROMIUM.executablePath))('the web app in a real browser', () => {
   beforeAll(async () => {
     mkdirSync(pictures, { recursive: true })
     network = await startNetwork({ webapp: true, indexer: true })
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+    browser = await chromium.launch(CHROMIUM)
   })
   afterAll(async () => {
     await browser?.close()
