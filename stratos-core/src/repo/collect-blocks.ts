@@ -6,8 +6,10 @@ import { memberOf } from '../untyped.ts'
 import { decodeTreeNode, subtreesOf } from './tree-node.ts'
 import type { CarBlock } from './write-car.ts'
 
-/** Blocks fetched at once; bounds the memory of an export whatever the size of the repo. */
+/** Blocks and bytes fetched at once; they bound the memory of an export whatever the size of the repo. */
 const BLOCKS_PER_READ = 200
+const BYTES_PER_READ = 2 * 1024 * 1024
+const BLOCKS_AT_FIRST = 25
 /** Equal records share a block. Of more records than this, one may be written twice, which does no harm. */
 const MAX_REMEMBERED = 200_000
 
@@ -35,6 +37,7 @@ export async function* collectRepoBlocks(
   const commit = await readBlocks(store, [root], undefined)
   yield commit
   const seen = new Set<string>()
+  let recordsPerRead = BLOCKS_AT_FIRST
   const pendingNodes = commit.map(({ bytes }) => rootOf(bytes))
   while (pendingNodes.length > 0) {
     // What is below a node that was there was there as well.
@@ -51,7 +54,13 @@ export async function* collectRepoBlocks(
         records.set(text, value)
       }
     }
-    for (const page of pages([...records.values()])) yield await readBlocks(store, page, since)
+    const cids = [...records.values()]
+    for (let start = 0, count = 0; start < cids.length; start += count) {
+      count = recordsPerRead
+      const page = await readBlocks(store, cids.slice(start, start + count), since)
+      recordsPerRead = nextCount(count, page)
+      yield page
+    }
     if (seen.size > MAX_REMEMBERED) seen.clear()
   }
 }
@@ -75,7 +84,9 @@ function rootOf(commit: Uint8Array): Cid {
   return data
 }
 
-function* pages<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += BLOCKS_PER_READ)
-    yield items.slice(start, start + BLOCKS_PER_READ)
+/** How many records to read next, by the size of the last ones: how large records are is known only when they are read. */
+function nextCount(count: number, blocks: readonly CarBlock[]): number {
+  const bytes = blocks.reduce((sum, block) => sum + block.bytes.length, 0)
+  const fitting = Math.floor((count * BYTES_PER_READ) / Math.max(bytes, 1))
+  return Math.max(1, Math.min(fitting, 2 * count, BLOCKS_PER_READ))
 }
