@@ -39,6 +39,24 @@ export function cpuMsOf(stat: string): number {
   return (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
 }
 
+const WATCH_EVERY_MS = 20
+
+/** Looks at the memory of a process while something is done. @returns also by how much it grew at most, NaN where that cannot be seen */
+export async function watchMemory<T>(
+  pid: number | null,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly growthMiB: number }> {
+  const rssMiB = () => (pid === null ? null : readUsage(pid))?.rssMiB ?? Number.NaN
+  const before = rssMiB()
+  let most = before
+  const watching = setInterval(() => (most = Math.max(most, rssMiB())), WATCH_EVERY_MS)
+  try {
+    return { result: await work(), growthMiB: most - before }
+  } finally {
+    clearInterval(watching)
+  }
+}
+
 /**
  * Waits until a process has next to nothing left to do.
  *

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { ProofClient, startNetwork, waitUntil, type Network } from 'test-network'
-import { readUsage } from '../service-usage.ts'
+import { watchMemory } from '../service-usage.ts'
 import { median, significant } from '../statistics.ts'
 import { seedPosts } from '../workloads/posts.ts'
 import { openRows } from './block-rows.ts'
@@ -8,8 +8,6 @@ import { bulkInsert } from './bulk-insert.ts'
 import { download, upload, type Transfer } from './transfer.ts'
 
 /** Measures export and import of repos next to what the database and the disk take for the same blocks; see bench/README.md. */
-const LOOK_EVERY_MS = 20
-
 const storage = process.argv.includes('--postgres') ? 'postgres' : 'sqlite'
 const named = process.argv
   .slice(2)
@@ -51,7 +49,9 @@ async function measure(network: Network, index: number, records: number) {
   try {
     for (let round = 0; round <= ROUNDS; round++) {
       const floor = await download(rows.url, null)
-      const ours = await watched(() => download(client.url('zone.stratos.sync.getRepo', { did }), client))
+      const ours = await watchMemory(network.service.pid, () =>
+        download(client.url('zone.stratos.sync.getRepo', { did }), client),
+      )
       archive = ours.result
       // The first is for warming up.
       if (round > 0) exports.push({ oursMs: archive.ms, floorMs: floor.ms, growthMiB: ours.growthMiB })
@@ -77,8 +77,10 @@ async function measure(network: Network, index: number, records: number) {
     const again = await signIn()
     await again.call('GET', 'zone.stratos.server.listDomains')
     const { bytes } = archive
-    const ours = await watched(() => upload(again.url('zone.stratos.repo.importRepo'), again, bytes))
-    imports.push({ oursMs: ours.result, floorMs, growthMiB: ours.growthMiB })
+    const ours = await watchMemory(network.service.pid, () =>
+      upload(again.url('zone.stratos.repo.importRepo'), again, bytes, 'application/vnd.ipld.car'),
+    )
+    imports.push({ oursMs: ours.result.ms, floorMs, growthMiB: ours.growthMiB })
   }
   say(`imports: ${JSON.stringify(imports)}`)
   const most = (of: readonly { growthMiB: number }[]) =>
@@ -98,19 +100,5 @@ async function measure(network: Network, index: number, records: number) {
       timesFloor: significant(median(imports.map((one) => one.oursMs / one.floorMs))),
       growthMiB: most(imports),
     },
-  }
-}
-
-/** Looks at the memory of the service meanwhile. */
-async function watched<T>(work: () => Promise<T>): Promise<{ result: T; growthMiB: number }> {
-  const rss = () =>
-    (network.service.pid === null ? null : readUsage(network.service.pid))?.rssMiB ?? Number.NaN
-  const before = rss()
-  let most = before
-  const looking = setInterval(() => (most = Math.max(most, rss())), LOOK_EVERY_MS)
-  try {
-    return { result: await work(), growthMiB: most - before }
-  } finally {
-    clearInterval(looking)
   }
 }

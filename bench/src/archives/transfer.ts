@@ -15,17 +15,22 @@ export async function download(url: string, signer: Signer | null): Promise<Tran
   return { ms: performance.now() - startedAt, bytes }
 }
 
-/** Sends an archive. @returns how long it took, in ms */
-export async function upload(url: string, signer: Signer, archive: Buffer): Promise<number> {
+/** Sends a body. @returns the answer @throws {Error} unless it is 200 */
+export async function upload(url: string, signer: Signer, body: Buffer, type: string): Promise<Transfer> {
   const startedAt = performance.now()
-  await exchange('POST', url, signer, archive)
-  return performance.now() - startedAt
+  const bytes = await exchange('POST', url, signer, { body, type })
+  return { ms: performance.now() - startedAt, bytes }
 }
 
-function exchange(method: string, url: string, signer: Signer | null, body: Buffer | null): Promise<Buffer> {
+function exchange(
+  method: string,
+  url: string,
+  signer: Signer | null,
+  content: { readonly body: Buffer; readonly type: string } | null,
+): Promise<Buffer> {
   const headers = {
     ...(signer === null ? {} : { authorization: `DPoP ${signer.token}`, dpop: signer.proof(method, url) }),
-    ...(body === null ? {} : { 'content-type': 'application/vnd.ipld.car', 'content-length': body.length }),
+    ...(content === null ? {} : { 'content-type': content.type, 'content-length': content.body.length }),
   }
   return new Promise((resolve, reject) => {
     const req = request(url, { method, headers }, (res) => {
@@ -39,6 +44,6 @@ function exchange(method: string, url: string, signer: Signer | null, body: Buff
       })
     })
     req.on('error', reject)
-    req.end(body ?? undefined)
+    req.end(content?.body)
   })
 }
