@@ -29,13 +29,20 @@ export function closeStalled(server: Server, { idleMs, bodyMs }: ConnectionLimit
     })
     req.on('timeout', refuse)
     if (!hasBody(req)) return
-    const timer = setTimeout(
-      () => {
+    let timer: NodeJS.Timeout
+    const within = (ms: number): void => {
+      clearTimeout(timer)
+      timer = setTimeout(() => {
         if (!req.complete) refuse()
-      },
-      bodyMs((req.url ?? '').split('?', 1)[0] ?? ''),
-    ).unref()
+      }, ms).unref()
+    }
+    within(bodyMs((req.url ?? '').split('?', 1)[0] ?? ''))
+    // Nobody waits for the rest of a body that is answered already, most likely with a refusal.
+    res.once('finish', () => {
+      if (!req.complete) within(idleMs)
+    })
     req.once('close', () => clearTimeout(timer))
+    req.once('end', () => clearTimeout(timer))
   })
 }
 
