@@ -11,6 +11,7 @@ import { Memberships } from './memberships.ts'
 import { RequestRate } from './request-rate.ts'
 import { prepareSearch } from './search.ts'
 import { createAppview } from './server.ts'
+import { SigningKeys } from './signing-keys.ts'
 import { ViewerTokens } from './viewer-tokens.ts'
 
 interface AppviewParts {
@@ -22,23 +23,11 @@ interface AppviewParts {
   readonly logger: Logger
 }
 
-/** Keys that are looked up at a time: anybody can send tokens of accounts that nobody knows. */
-const MAX_LOOKUPS = 64
-
 /** Puts the read API together. @returns what answers `/xrpc/*` */
 export async function openAppview(settings: ApiSettings, parts: AppviewParts): Promise<RequestListener> {
   const { database, identity, resolver, places, metrics, logger } = parts
   await prepareSearch(database, settings.searchBoundaries)
-  let lookups = 0
-  const signingKey = async (did: string, refresh: boolean): Promise<string> => {
-    if (lookups >= MAX_LOOKUPS) throw new Error('too many keys are being looked up')
-    lookups += 1
-    try {
-      return await resolver.did.resolveAtprotoKey(did, refresh)
-    } finally {
-      lookups -= 1
-    }
-  }
+  const keys = new SigningKeys({ db: database.db, resolver, nowMs: Date.now })
   const { router } = createAppview({
     database,
     memberships: new Memberships({
@@ -49,7 +38,11 @@ export async function openAppview(settings: ApiSettings, parts: AppviewParts): P
       nowMs: Date.now,
       onFailure: (service, err) => logger.warn({ err, service }, 'a service does not say who is a member'),
     }),
-    tokens: new ViewerTokens({ did: identity.did, signingKey, nowMs: Date.now }),
+    tokens: new ViewerTokens({
+      did: identity.did,
+      signingKey: (did, anew) => keys.find(did, anew),
+      nowMs: Date.now,
+    }),
     rate: new RequestRate(settings.requestsPerMinute, Date.now),
     metrics,
     logger,
