@@ -211,6 +211,31 @@ describe('the stream of a repo', () => {
     expect(ahead.errors).toEqual(['FutureCursor'])
   })
 
+  it('tells of a takedown as of a deletion, and of a restoration as of a new record', async () => {
+    const { did } = account('alice')
+    const follower = await followOwn('alice', { cursor: await latestSeq('alice') })
+    const all = await followAs({ cursor: 0 }, REPOS)
+    const { path, cid } = await write(alice, 'alice', ['general'])
+    const { adminPassword, serviceUrl } = network()
+    const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`
+    for (const method of ['takedownRecord', 'takedownRecord', 'restoreRecord']) {
+      const url = `${serviceUrl}/xrpc/zone.stratos.admin.${method}`
+      const body = { uri: `at://${did}/${path}` }
+      expect((await sendRequest('POST', url, { body, headers: { authorization } })).status).toBe(200)
+    }
+    for (const each of [follower, all]) {
+      const told = () =>
+        each.commits.filter(({ ops }) => ops.some((op: { path: string }) => op.path === path))
+      await each.until('all of it', () => told().length >= 3)
+      const [made, gone, back] = told()
+      expect(gone).toMatchObject({ rev: made.rev, ops: [{ action: 'delete', path }] })
+      expect(gone.ops[0].record).toBeUndefined()
+      expect(back).toMatchObject({ rev: made.rev, ops: [{ action: 'create', path }] })
+      expect([cidOf(back.ops[0].cid), back.ops[0].record.text]).toEqual([cid, 'hello'])
+      expect(told()).toHaveLength(3)
+    }
+  })
+
   it('SUB-009: tells who followed a former repo of the account that something is missing', async () => {
     const { did } = account('carol')
     await network().setBoundaries(did, ['general'])
@@ -336,18 +361,21 @@ describe('the stream of a repo', () => {
 describe('the streams of the service', () => {
   it('tell enrollments with a seq and a cursor of their own', async () => {
     const follower = await followAs()
-    await follower.until('the people', () => follower.enrollments.length >= 6)
+    const { did } = account('carol')
+    await network().setBoundaries(did, ['other', 'writers'])
+    const isChange = (event: { did: string; boundaries?: string[] } | undefined) =>
+      event?.did === did && event.boundaries?.length === 2
+    await follower.until('the change', () => isChange(follower.enrollments.at(-1)))
     const dids = new Set(follower.enrollments.map(({ did }) => did))
     expect(dids).toEqual(new Set(network().accounts.map(({ did }) => did)))
     const seqs = follower.enrollments.map(({ seq }) => seq)
     expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, index) => index + 1))
 
-    const later = await followAs({ cursor: seqs.length })
-    await network().setBoundaries(account('carol').did, ['other', 'writers'])
+    const later = await followAs({ cursor: seqs.length - 1 })
     await later.until('the change', () => later.enrollments.length > 0)
     expect(later.enrollments[0]).toEqual({
-      seq: seqs.length + 1,
-      did: account('carol').did,
+      seq: seqs.length,
+      did,
       action: 'enroll',
       service: network().serviceUrl,
       boundaries: ['other', 'writers'].map((name) => `${network().serviceDid}/${name}`),

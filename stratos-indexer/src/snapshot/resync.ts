@@ -8,6 +8,8 @@ import { listRead, listUnread, removeAccount, writeRepo } from '../tables/repo-r
 import { iso } from '../tables/write-rows.ts'
 import { readRepo } from './read-repo.ts'
 
+const REPORT_EVERY = 100
+
 export interface ResyncParts {
   readonly database: Database
   readonly client: ServiceClient
@@ -45,9 +47,13 @@ export async function closeGap(parts: ResyncParts): Promise<boolean> {
   metrics.add('stratos_indexer_resyncs_total', { service })
 
   const read = await listRead(database.db, service, run)
+  let repos = read.size
   for await (const did of listRepos(client)) {
     signal.throwIfAborted()
-    if (!read.has(did)) await readAccount(parts, did, run)
+    if (read.has(did)) continue
+    await readAccount(parts, did, run)
+    repos += 1
+    if (repos % REPORT_EVERY === 0) logger.info({ service, repos }, 'reading all repos of the service')
   }
   for (const did of await listUnread(database.db, service, run)) {
     await database.db.transaction().execute((tx) => removeAccount(tx, service, did))
@@ -57,7 +63,7 @@ export async function closeGap(parts: ResyncParts): Promise<boolean> {
     .where('service', '=', service)
     .where('run', '=', run)
     .execute()
-  logger.info({ service }, 'read all repos of the service')
+  logger.info({ service, repos }, 'read all repos of the service')
   return true
 }
 
