@@ -101,9 +101,7 @@ function keyOf(entry: unknown, previous: string): string {
 
 /** Bytes as characters: keys are ASCII, and what is not is no key later on. */
 function asciiOf(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes.subarray(0, MAX_KEY_LENGTH + 1)) text += String.fromCharCode(byte)
-  return text
+  return String.fromCharCode(...bytes.subarray(0, MAX_KEY_LENGTH + 1))
 }
 
 function linkOf(value: unknown, name: string): Cid | null {

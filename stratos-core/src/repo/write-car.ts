@@ -54,9 +54,15 @@ function headerParts(roots: readonly Cid[]): Uint8Array[] {
   return [encodeVarint(header.length), header]
 }
 
+/** Most blocks are small, and many of one length. */
+const SHORT = 4096
+const shortLengths: Uint8Array[] = []
+
 function blockParts({ cid, bytes }: CarBlock): Uint8Array[] {
   const name = cid.bytes
-  return [encodeVarint(name.length + bytes.length), name, bytes]
+  const length = name.length + bytes.length
+  const prefix = length < SHORT ? (shortLengths[length] ??= encodeVarint(length)) : encodeVarint(length)
+  return [prefix, name, bytes]
 }
 
 /** Unsigned LEB128. */

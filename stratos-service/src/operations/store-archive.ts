@@ -71,7 +71,8 @@ async function readAccepted(
   archive: RepoArchive,
   rules: ImportPolicy,
 ): Promise<WrittenRecord> {
-  const original = archive.getRecord(value)
+  // The review has decoded it, and the archive does not change.
+  const original = archive.getRecordAgain(value)
   const record = rules.translate(original)
   const block = record === original ? archive.getBlock(value) : await encodeRecord(record)
   return { collection, rkey, record, block, boundaries: boundariesOf(record) }

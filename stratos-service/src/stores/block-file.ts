@@ -6,7 +6,8 @@ import { StratosError, type BlockSpool, type CarFrame, type Cid } from 'stratos-
 import { DigestIndex } from './digest-index.ts'
 
 const WRITE_BYTES = 1024 * 1024
-const WINDOW_BYTES = 256 * 1024
+const PAGE_BYTES = 64 * 1024
+const PAGES = 24
 /** SHA-256 of the block and its length. */
 const PREFIX_BYTES = 36
 
@@ -25,11 +26,11 @@ class BlockFile implements BlockSpool {
   #unwritten: Uint8Array[] = []
   #unwrittenBytes = 0
   #length = 0
-  readonly #window: Window
+  readonly #pages: Pages
 
   constructor(file: FileHandle) {
     this.#file = file
-    this.#window = new Window(file.fd)
+    this.#pages = new Pages(file.fd)
   }
 
   async put(blocks: readonly CarFrame[]): Promise<void> {
@@ -68,9 +69,9 @@ class BlockFile implements BlockSpool {
   find({ multihash: { digest } }: Cid): Uint8Array | null {
     const place = this.#index.find(digest)
     if (place === null) return null
-    const prefix = this.#window.read(place, PREFIX_BYTES)
+    const prefix = this.#pages.read(place, PREFIX_BYTES)
     if (!prefix.subarray(0, digest.length).equals(digest)) return null
-    return this.#window.read(place + PREFIX_BYTES, prefix.readUInt32BE(digest.length))
+    return this.#pages.read(place + PREFIX_BYTES, prefix.readUInt32BE(digest.length))
   }
 
   async close(): Promise<void> {
@@ -79,14 +80,14 @@ class BlockFile implements BlockSpool {
 }
 
 /**
- * Reads a file that does not change, ahead of what was asked for: blocks that belong together are mostly beside each other.
- * It was just written, so that the bytes are in memory and reading does not wait for a disk.
+ * Reads a file that does not change, by pages of which the latest stay: blocks that belong together are mostly beside each
+ * other, nodes in one place and records in another. It was just written, so that the bytes are in memory and reading does
+ * not wait for a disk.
  */
-class Window {
+class Pages {
   readonly #fd: number
-  readonly #bytes = Buffer.alloc(WINDOW_BYTES)
-  #start = 0
-  #end = 0
+  /** By number, those used longest ago first. */
+  readonly #kept = new Map<number, Buffer>()
 
   constructor(fd: number) {
     this.#fd = fd
@@ -94,23 +95,42 @@ class Window {
 
   /** @returns a copy */
   read(position: number, length: number): Buffer {
-    if (length > WINDOW_BYTES) return this.#readBeyond(position, length)
-    if (position < this.#start || position + length > this.#end) {
-      this.#start = position
-      this.#end = position + readSync(this.#fd, this.#bytes, 0, WINDOW_BYTES, position)
-    }
-    const from = position - this.#start
-    return Buffer.from(this.#bytes.subarray(from, from + length))
+    const number = Math.floor(position / PAGE_BYTES)
+    const from = position - number * PAGE_BYTES
+    if (from + length > PAGE_BYTES) return this.#readAll(position, length)
+    return Buffer.from(this.#page(number).subarray(from, from + length))
   }
 
-  #readBeyond(position: number, length: number): Buffer {
+  #page(number: number): Buffer {
+    const known = this.#kept.get(number)
+    if (known !== undefined) {
+      this.#kept.delete(number)
+      this.#kept.set(number, known)
+      return known
+    }
+    const [oldest] = this.#kept.keys()
+    const isFull = this.#kept.size >= PAGES && oldest !== undefined
+    const page = (isFull ? this.#kept.get(oldest) : undefined) ?? Buffer.alloc(PAGE_BYTES)
+    if (isFull) this.#kept.delete(oldest)
+    this.#fill(page, number * PAGE_BYTES)
+    this.#kept.set(number, page)
+    return page
+  }
+
+  #readAll(position: number, length: number): Buffer {
     const bytes = Buffer.alloc(length)
-    let done = 0
-    while (done < length) {
-      const read = readSync(this.#fd, bytes, done, length - done, position + done)
-      if (read === 0) throw new Error('the file of an import is shorter than what was written to it')
-      done += read
+    if (this.#fill(bytes, position) < length) {
+      throw new Error('the file of an import is shorter than what was written to it')
     }
     return bytes
+  }
+
+  /** @returns how many bytes there were up to the end of the file */
+  #fill(bytes: Buffer, position: number): number {
+    for (let done = 0; ;) {
+      const read = readSync(this.#fd, bytes, done, bytes.length - done, position + done)
+      done += read
+      if (read === 0 || done === bytes.length) return done
+    }
   }
 }

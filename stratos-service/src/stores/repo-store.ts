@@ -53,15 +53,19 @@ export class SqlRepoStore implements RepoStore {
   async findBlocks(cids: readonly string[], since?: Tid): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>()
     for (const page of pages(cids)) {
-      let query = this.#db
-        .selectFrom('repo_block')
-        .select(['cid', 'content'])
-        .where('repo', '=', this.#repo)
-        .where('cid', 'in', padded(page))
-      // Of a block without a revision nobody knows since when it has been there.
-      if (since !== undefined)
-        query = query.where((eb) => eb.or([eb('rev', '>', since), eb('rev', 'is', null)]))
-      const rows = await query.execute()
+      const values = { repo: this.#repo, cids: padded(page), since: since === undefined ? [] : [since] }
+      const { rows } = await this.#statements.run(this.#db, 'find blocks', values, (wanted) => {
+        const [rev] = wanted.since
+        const query = this.#db
+          .selectFrom('repo_block')
+          .select(['cid', 'content'])
+          .where('repo', '=', wanted.repo)
+          .where('cid', 'in', wanted.cids)
+        // Of a block without a revision nobody knows since when it has been there.
+        return rev === undefined
+          ? query
+          : query.where((eb) => eb.or([eb('rev', '>', rev), eb('rev', 'is', null)]))
+      })
       for (const row of rows) found.set(row.cid, row.content)
     }
     return found
