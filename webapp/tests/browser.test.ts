@@ -172,6 +172,37 @@ describe.skipIf(!existsSync(CHROMIUM.executablePath))('the web app in a real bro
     },
   )
 
+  it(
+    'says when the timeline is away, and that an app without one has none',
+    { timeout: 90_000 },
+    async () => {
+      const [alice] = network.accounts
+      if (alice === undefined || network.indexer === null) throw new Error('somebody is missing')
+      const page = await openApp(DESKTOP)
+      await signIn(page, alice)
+      await page.getByTestId('timeline').waitFor()
+      await network.indexer.stop()
+      await page.getByTestId('timeline-failure').filter({ hasText: 'cannot be reached' }).waitFor()
+      await page.getByTestId('show-own').click()
+      await page.getByTestId('post-text').first().waitFor()
+      await page.getByTestId('show-timeline').click()
+      await page.getByTestId('timeline-failure').waitFor()
+      await network.indexer.start()
+      await page.getByTestId('timeline-failure').waitFor({ state: 'detached' })
+      await page.getByTestId('post-text').first().waitFor()
+
+      const bare = await browser.newPage()
+      await bare.route('**/config.json', async (route) => {
+        const { appview: _, ...config } = await (await route.fetch()).json()
+        await route.fulfill({ json: config })
+      })
+      await bare.goto(network.webappUrl ?? '')
+      await signIn(bare, alice)
+      await bare.getByTestId('no-timeline').waitFor()
+      await bare.getByTestId('post-text').first().waitFor()
+    },
+  )
+
   it('says what is wrong when the service is away, and keeps the text', { timeout: 60_000 }, async () => {
     const [alice] = network.accounts
     if (alice === undefined) throw new Error('the cast is missing')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mergeNewest, parseThread, type AuthoredPost, type TimelinePage } from './timeline.ts'
+import { mergeNewest, mergeThread, parseThread, type AuthoredPost, type TimelinePage } from './timeline.ts'
 
 const view = (rkey: string, record: object = {}) => ({
   uri: `at://did:plc:alice/zone.stratos.feed.post/${rkey}`,
@@ -36,6 +36,20 @@ describe('parseThread', () => {
   })
 })
 
+describe('mergeThread', () => {
+  it('shows what is new, and the very posts that were there as long as they have not changed', () => {
+    const read = (...replies: object[]) =>
+      parseThread({ post: view('post'), parent: { post: view('parent') }, replies })
+    const shown = read({ post: view('a') }, { post: view('b') })
+    const edited = { ...view('b', { text: 'edited' }), cid: 'another' }
+    const merged = mergeThread(shown, read({ post: view('a') }, { post: edited }, { post: view('c') }))
+    expect(merged.post).toBe(shown.post)
+    expect(merged.ancestors[0]).toBe(shown.ancestors[0])
+    expect(merged.replies[0]?.post).toBe(shown.replies[0]?.post)
+    expect(merged.replies.map(({ post }) => post.text)).toEqual(['a', 'edited', 'c'])
+  })
+})
+
 describe('mergeNewest', () => {
   const page = (rkeys: string, cursor?: string): TimelinePage => ({
     posts: [...rkeys].map((rkey) => parseThread({ post: view(rkey) }).post),
@@ -45,6 +59,12 @@ describe('mergeNewest', () => {
     posts.map(({ text }: AuthoredPost) => text).join(''),
     cursor,
   ]
+
+  it('keeps the very posts that have not changed', () => {
+    const shown = page('ba')
+    expect(mergeNewest(shown, page('cba')).posts.slice(1)).toEqual(shown.posts)
+    expect(mergeNewest(shown, page('cba')).posts[1]).toBe(shown.posts[0])
+  })
 
   it.each<[string, TimelinePage, TimelinePage, unknown]>([
     ['shows the first page', page(''), page('cba', '1'), ['cba', '1']],

@@ -106,11 +106,30 @@ function flatten(replies: unknown[], depth: number): Thread['replies'] {
 
 /** Puts the newest page, read again, on top of what is shown: what has gone from it goes, and later pages stay. */
 export function mergeNewest(shown: TimelinePage, newest: TimelinePage): TimelinePage {
-  const last = newest.posts.at(-1)
-  const at = shown.posts.findIndex(({ uri }) => uri === last?.uri)
-  if (newest.cursor === undefined || at < 0) return newest
-  const older = shown.posts.slice(at + 1)
-  const known = new Set(newest.posts.map(({ uri }) => uri))
-  const rest = older.filter(({ uri }) => !known.has(uri))
-  return { posts: [...newest.posts, ...rest], cursor: rest.length === 0 ? newest.cursor : shown.cursor }
+  const keep = keeper(shown.posts)
+  const posts = newest.posts.map(keep)
+  const at = shown.posts.findIndex(({ uri }) => uri === posts.at(-1)?.uri)
+  if (newest.cursor === undefined || at < 0) return { ...newest, posts }
+  const known = new Set(posts.map(({ uri }) => uri))
+  const rest = shown.posts.slice(at + 1).filter(({ uri }) => !known.has(uri))
+  return { posts: [...posts, ...rest], cursor: rest.length === 0 ? newest.cursor : shown.cursor }
+}
+
+/** A thread, read again. */
+export function mergeThread(shown: Thread | null, newest: Thread): Thread {
+  if (shown === null) return newest
+  const above = shown.ancestors.filter((post) => post !== null)
+  const keep = keeper([shown.post, ...above, ...shown.replies.map(({ post }) => post)])
+  return {
+    post: keep(newest.post),
+    ancestors: newest.ancestors.map((post) => (post === null ? null : keep(post))),
+    replies: newest.replies.map(({ post, depth }) => ({ post: keep(post), depth })),
+  }
+}
+
+/** Yields the very object that is shown for a post that has not changed, so that its pictures are not fetched again. */
+function keeper(shown: readonly AuthoredPost[]): (post: AuthoredPost) => AuthoredPost {
+  const keyOf = ({ reply: { parent }, author }: AuthoredPost) => `${parent.uri} ${parent.cid} ${author.name}`
+  const known = new Map(shown.map((post) => [keyOf(post), post]))
+  return (post) => known.get(keyOf(post)) ?? post
 }
