@@ -2,6 +2,7 @@ import { Secp256k1Keypair } from '@atproto/crypto'
 import { verifyRepoCar } from '@atproto/repo'
 import { authorize, ProofClient, sendRequest, waitUntil, type Answer, type Instance } from 'test-network'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { cidOf, drawPng, images, upload } from './_util/blobs.ts'
 import { callAs, enrollMadeUp, makeUpAccount, type MadeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
@@ -135,7 +136,10 @@ it('ENR-009: a boundary that is taken from a user is closed to them on every rou
   await net.setBoundaries(alice.did, ['general', 'writers'])
   await net.setBoundaries(carol.did, ['general', 'writers'])
   const author = await ProofClient.signIn(net, alice)
-  const record = post(net.serviceDid, 'canary-5150', ['writers'])
+  const picture = drawPng()
+  picture.write('canary-5150', picture.length - 11)
+  const uploaded = await upload(author, picture)
+  const record = post(net.serviceDid, 'canary-5150', ['writers'], images(uploaded))
   const body = { repo: alice.did, collection: POST, record }
   const { uri } = (await author.call('POST', 'com.atproto.repo.createRecord', { body })).body
   const rkey = uri.split('/').at(-1)
@@ -156,6 +160,7 @@ it('ENR-009: a boundary that is taken from a user is closed to them on every rou
     () => ask(to, 'GET', 'zone.stratos.repo.hydrateRecord', { uri }),
     () => ask(to, 'POST', 'zone.stratos.repo.hydrateRecords', {}, { body: { uris: [uri] } }),
     () => ask(to, 'GET', 'com.atproto.sync.getRecord', { did: alice.did, collection: POST, rkey }),
+    () => ask(to, 'GET', 'com.atproto.sync.getBlob', { did: alice.did, cid: cidOf(uploaded) }),
   ]
   const all = [net.serviceUrl, second.url].flatMap(routes)
   const shown = async () => {
