@@ -13,11 +13,12 @@ import { createLogger } from '../src/logger.ts'
 import { loadClientKey } from '../src/oauth/client-key.ts'
 import { createOauthClient } from '../src/oauth/client.ts'
 import { startService, type RunningService } from '../src/service.ts'
-import { enrollMadeUp, makeUpAccount } from './_util/made-up-account.ts'
+import { callAs, enrollMadeUp, makeUpAccount } from './_util/made-up-account.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 import { ClientKey, encodeJson } from './_util/signing.ts'
 
+const CREATE = 'com.atproto.repo.createRecord'
 const network = useNetwork({})
 const origin = () => network().serviceUrl.replace('localhost', '127.0.0.1')
 
@@ -105,6 +106,17 @@ describe('signing in', () => {
       return (await sendRequest('GET', `${network().serviceUrl}/oauth/status`, { headers })).body
     }
     await waitUntil('the session is known to have ended', async () => (await status()).needsReauth === true)
+    const asked = exchanges
+    for (let n = 0; n < 5; n += 1) {
+      const body = {
+        repo: account.did,
+        collection: POST,
+        record: post(network().serviceDid, 'x', ['general']),
+      }
+      expect((await callAs(network(), account, 'POST', CREATE, { body })).status).toBe(200)
+    }
+    // Without a session there is nothing to ask with until its owner brings another one.
+    expect(exchanges).toBe(asked)
     expect(await status()).toMatchObject({ did: account.did, enrolled: true, boundaries: expect.any(Array) })
     await account.close()
   })
