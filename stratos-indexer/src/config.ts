@@ -37,6 +37,11 @@ const origin: Reader<string> = (raw) => {
   throw new Error('must be an http(s) or ws(s) URL without path')
 }
 
+const streams: Reader<'service' | 'actors'> = (raw) => {
+  if (raw === 'service' || raw === 'actors') return raw
+  throw new Error(`must be "service" or "actors", got "${raw}"`)
+}
+
 const boundary: Reader<string> = (raw) => {
   if (isQualified(raw)) return raw
   throw new Error(`must be boundaries like did:web:stratos.example.com/name, got "${raw}"`)
@@ -105,6 +110,16 @@ export const ENV_TABLE = {
     false,
     'Permit http and private addresses; for networks on one machine',
   ),
+  STRATOS_INDEXER_STREAMS: option(
+    streams,
+    'service',
+    '`service`: one stream of everything. `actors`: one for each account, for services without the former',
+  ),
+  ACTOR_SYNC_MAX_CONNECTIONS: option(
+    integer(1, 100_000),
+    1_000,
+    'Accounts of a service that are followed at most, with `actors`',
+  ),
   STRATOS_INDEXER_BATCH_EVENTS: option(integer(1, 10_000), 500, 'Events that one transaction takes at most'),
   WORKER_MAX_QUEUE_SIZE: option(integer(1, 100_000), 2_000, 'Events that wait before a stream is told to'),
   BACKGROUND_QUEUE_CONCURRENCY: option(integer(1, 100), 10, 'Accounts that are looked up together'),
@@ -131,7 +146,6 @@ export const ENV_TABLE = {
 
 /** Settings of earlier indexers for which there is nothing left to set. */
 const WITHOUT_EFFECT = [
-  'ACTOR_SYNC_MAX_CONNECTIONS',
   'ACTOR_SYNC_CONNECT_DELAY_MS',
   'ACTOR_SYNC_IDLE_EVICTION_MS',
   'WORKER_CONCURRENCY',
@@ -159,6 +173,8 @@ export interface Config {
   readonly handleResolver: string | null
   readonly plcUrl: string
   readonly allowPrivateAddresses: boolean
+  readonly streams: 'service' | 'actors'
+  readonly maxActorStreams: number
   readonly batchEvents: number
   readonly maxQueued: number
   readonly atOnce: number
@@ -256,6 +272,8 @@ function buildConfig(env: Env, warnings: readonly string[]): Config {
     handleResolver: env.STRATOS_HANDLE_RESOLVER_URL === '' ? null : env.STRATOS_HANDLE_RESOLVER_URL,
     plcUrl: env.BSKY_DID_PLC_URL,
     allowPrivateAddresses: env.STRATOS_ALLOW_PRIVATE_ADDRESSES,
+    streams: env.STRATOS_INDEXER_STREAMS,
+    maxActorStreams: env.ACTOR_SYNC_MAX_CONNECTIONS,
     batchEvents: env.STRATOS_INDEXER_BATCH_EVENTS,
     maxQueued: env.WORKER_MAX_QUEUE_SIZE,
     atOnce: env.BACKGROUND_QUEUE_CONCURRENCY,

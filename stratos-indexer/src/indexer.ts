@@ -12,6 +12,7 @@ import type { Logger } from './logger.ts'
 import { Metrics } from './metrics.ts'
 import { followProvider } from './pds/follow-provider.ts'
 import { keepHandles } from './pds/handles.ts'
+import { ActorStreams } from './stream/actor-streams.ts'
 import { Backoff } from './stream/backoff.ts'
 import { ServiceStream } from './stream/service-stream.ts'
 import { awaitDatabase } from './tables/await-database.ts'
@@ -60,7 +61,8 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
     if (place === null) return
     places.push(place)
     const client = new ServiceClient(place, identity, signal)
-    const stream = new ServiceStream({ config, database, identity, client, logger, metrics, signal })
+    const parts = { config, database, identity, client, logger, metrics, signal }
+    const stream = config.streams === 'actors' ? new ActorStreams(parts) : new ServiceStream(parts)
     streams.set(url, stream)
     await stream.run()
   }

@@ -91,6 +91,31 @@ it('events that the service has forgotten are made up for by reading the repos',
   expect(metrics).toMatch(/stratos_indexer_resyncs_total\{[^}]*\} 1\n/)
 })
 
+it('of a service without a stream of everything, each account is followed by itself', async () => {
+  const { indexer, network } = campaign
+  await indexer.stop()
+  indexer.configure({ STRATOS_INDEXER_STREAMS: 'actors' })
+  await indexer.start()
+  const uri = await campaign.create('followed by myself', ['general'])
+  await sameAsSource('following')
+  const cursors = await campaign.use(({ db }) =>
+    db.selectFrom('stratos_sync_cursor').select('did').where('did', '!=', '').execute(),
+  )
+  expect(cursors.length).toBeGreaterThan(0)
+  await campaign.edit(uri, 'edited by myself', ['writers'])
+  await indexer.stop('SIGKILL')
+  await campaign.create('meanwhile', ['general'])
+  await campaign.delete(uri)
+  await campaign.use(async ({ db }) => {
+    await db.updateTable('stratos_sync_cursor').set({ seq: 1_000_000 }).where('did', '!=', '').execute()
+  })
+  await indexer.start()
+  await sameAsSource('reading the repo')
+  await network.restartService('SIGKILL')
+  await campaign.create('after the service', ['general'])
+  await sameAsSource('coming back')
+})
+
 /** As the service does with those that are older than it is told to keep. */
 async function forgetEvents(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })

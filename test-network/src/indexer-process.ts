@@ -33,6 +33,7 @@ export class IndexerProcess {
   private readonly options: IndexerOptions
   private child: Child | null = null
   private services: readonly string[]
+  private more: Readonly<Record<string, string>> = {}
 
   constructor(options: IndexerOptions) {
     const { port, directory, postgresUrl } = options
@@ -81,6 +82,11 @@ export class IndexerProcess {
     this.services = serviceUrls
   }
 
+  /** Gives it these settings on top of its own from its next start on. */
+  configure(settings: Readonly<Record<string, string>>): void {
+    this.more = settings
+  }
+
   /** Ends it if it runs. `SIGKILL` is a crash. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.child
@@ -121,6 +127,7 @@ export class IndexerProcess {
       ACTOR_SYNC_RECONNECT_MAX_DELAY_MS: '500',
       ACTOR_SYNC_RECONNECT_JITTER_MS: '20',
       LOG_LEVEL: 'info',
+      ...this.more,
     }
   }
 }

@@ -4,7 +4,7 @@ import { ServiceAnswerError, type ServiceClient } from '../identity/service-clie
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Database } from '../tables/database.ts'
-import { listRead, listUnread, removeAccount, writeRepo } from '../tables/repo-rows.ts'
+import { assertEnrolled, listRead, listUnread, removeAccount, writeRepo } from '../tables/repo-rows.ts'
 import { iso } from '../tables/write-rows.ts'
 import { readRepo } from './read-repo.ts'
 
@@ -67,12 +67,14 @@ export async function closeGap(parts: ResyncParts): Promise<boolean> {
   return true
 }
 
-/** Makes the rows of one account what the service has of it. */
-export async function readAccount(parts: ResyncParts, did: string, run: string): Promise<void> {
+/** Makes the rows of one account what the service has of it. @param run null if it is no part of reading all repos */
+export async function readAccount(parts: ResyncParts, did: string, run: string | null): Promise<void> {
   const { database, client, metrics } = parts
   const { place } = client
   const found = await findAccount(client, did)
   await database.db.transaction().execute(async (tx) => {
+    // Reading all repos is followed by what happened meanwhile; reading one goes on beside it.
+    if (run === null) await assertEnrolled(tx, database, { did, service: place.did })
     if (found === null) await removeAccount(tx, place.did, did)
     else await writeRepo(tx, place, { did, run, ...found }, Date.now())
   })

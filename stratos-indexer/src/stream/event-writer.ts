@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import { moveCursor, type StreamKey } from '../tables/cursors.ts'
 import type { Database, Tx } from '../tables/database.ts'
+import { assertEnrolled } from '../tables/repo-rows.ts'
 import { iso, writeChanges } from '../tables/write-rows.ts'
 import type { CommitMessage, EnrollmentMessage } from './parse-message.ts'
 
@@ -52,6 +53,7 @@ export class EventWriter {
     const changes = await database.db
       .transaction()
       .execute(async (tx) => {
+        if (this.#key.did !== '') await assertEnrolled(tx, database, this.#key)
         const changes = indexEvents(events, { revs: await findRevs(tx, place.did, events) })
         await writeChanges(tx, place, changes, nowMs)
         await moveCursor(tx, this.#key, this.#cursor, seq, iso(nowMs))
@@ -65,7 +67,7 @@ export class EventWriter {
     metrics.add('stratos_indexer_batches_total', labels)
     metrics.add('stratos_indexer_events_total', labels, events.length)
     metrics.add('stratos_indexer_records_total', labels, changes.records.size)
-    metrics.set('stratos_indexer_cursor', labels, seq)
+    if (this.#key.did === '') metrics.set('stratos_indexer_cursor', labels, seq)
     metrics.set('stratos_indexer_lag_ms', labels, Math.max(0, nowMs - (events.at(-1)?.atMs ?? nowMs)))
     if (changes.unusable.length === 0) return
     metrics.add('stratos_indexer_dead_letters_total', labels, changes.unusable.length)

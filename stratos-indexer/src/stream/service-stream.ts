@@ -3,7 +3,7 @@ import type { OwnIdentity } from '../identity/own-identity.ts'
 import type { ServiceClient } from '../identity/service-client.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
-import { closeGap, requestResync } from '../snapshot/resync.ts'
+import { closeGap, readAccount, requestResync } from '../snapshot/resync.ts'
 import { findCursor, resetCursor, type StreamKey } from '../tables/cursors.ts'
 import type { Database } from '../tables/database.ts'
 import { Backoff } from './backoff.ts'
@@ -11,7 +11,14 @@ import { EventWriter, type Event } from './event-writer.ts'
 import { FrameError, parseMessage, type StreamMessage } from './parse-message.ts'
 import { readFrames } from './read-frames.ts'
 
-const STREAM = 'zone.stratos.sync.subscribeRepos'
+/** What is followed. `did` is empty unless it is one repo. */
+export interface Subscription {
+  readonly nsid: string
+  readonly did: string
+}
+
+/** Everything that happens on a service, in one order. */
+const EVERYTHING: Subscription = { nsid: 'zone.stratos.sync.subscribeRepos', did: '' }
 
 export interface ServiceStreamParts {
   readonly config: Pick<Config, 'syncToken' | 'batchEvents' | 'maxQueued' | 'reconnect'>
@@ -29,8 +36,8 @@ class StreamEndedError extends Error {
 }
 
 /**
- * Follows everything that happens on one service, for as long as the signal lets it: one connection, one order, and a cursor
- * that moves with the rows. What goes wrong is logged, counted, and tried again.
+ * Follows one stream of a service, for as long as the signal lets it: one connection, one order, and a cursor that moves with the
+ * rows. What goes wrong is logged, counted, and tried again.
  */
 export class ServiceStream {
   readonly #parts: ServiceStreamParts
@@ -40,10 +47,10 @@ export class ServiceStream {
   /** A gap was closed since the last event: the stream begins after it once more, and that is no new gap. */
   #isGapClosed = false
 
-  constructor(parts: ServiceStreamParts) {
+  constructor(parts: ServiceStreamParts, { nsid, did: repo }: Subscription = EVERYTHING) {
     this.#parts = parts
     const { did } = parts.client.place
-    this.#key = { stream: STREAM, service: did, did: '' }
+    this.#key = { stream: nsid, service: did, did: repo }
     this.#labels = { service: did }
   }
 
@@ -58,7 +65,7 @@ export class ServiceStream {
     while (!signal.aborted) {
       let reason = 'closed'
       try {
-        if (await closeGap(this.#parts)) this.#isGapClosed = true
+        if (this.#key.did === '' && (await closeGap(this.#parts))) this.#isGapClosed = true
         await this.#follow(() => backoff.reset())
       } catch (err) {
         if (signal.aborted) return
@@ -84,7 +91,7 @@ export class ServiceStream {
         if (message.kind === 'commit' || message.kind === 'enrollment') events.push(message)
         else if (message.kind === 'failure') await this.#ended(message.name)
         else if (message.name === 'OutdatedCursor' && !this.#isGapClosed) {
-          await requestResync(database, this.#labels.service, 'OutdatedCursor')
+          await this.#gapFound('OutdatedCursor')
           throw new StreamEndedError('events before the oldest one that is kept are missing')
         }
       }
@@ -101,22 +108,35 @@ export class ServiceStream {
     const { database } = this.#parts
     if (name === 'FutureCursor') {
       // The service has begun anew, perhaps from a backup: nothing that we know of it holds.
-      await requestResync(database, this.#labels.service, name)
+      await this.#gapFound(name)
       await resetCursor(database.db, this.#key)
     }
     throw new StreamEndedError(`the service ended the stream: ${name}`)
   }
 
+  async #gapFound(reason: string): Promise<void> {
+    const { service, did } = this.#key
+    if (did === '') return requestResync(this.#parts.database, service, reason)
+    await readAccount(this.#parts, did, null)
+    this.#isGapClosed = true
+  }
+
   async #url(cursor: number): Promise<string> {
     const { config, identity, client } = this.#parts
     const { did, url } = client.place
-    const syncToken = config.syncToken ?? (await identity.signToken(did, STREAM))
+    const syncToken = config.syncToken ?? (await identity.signToken(did, this.#key.stream))
     const query = new URLSearchParams({ cursor: String(cursor), syncToken })
-    return `${url.replace(/^http/, 'ws')}/xrpc/${STREAM}?${query.toString()}`
+    if (this.#key.did !== '') query.set('did', this.#key.did)
+    return `${url.replace(/^http/, 'ws')}/xrpc/${this.#key.stream}?${query.toString()}`
   }
 
   #setConnected(isConnected: boolean): void {
     const { metrics, logger } = this.#parts
+    // Of the many streams of one service, one tells how it is.
+    if (this.#key.did !== '') {
+      this.#isConnected = isConnected
+      return
+    }
     if (isConnected && !this.#isConnected) {
       metrics.add('stratos_indexer_connects_total', this.#labels)
       logger.info(this.#labels, 'following a service')

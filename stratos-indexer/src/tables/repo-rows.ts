@@ -1,7 +1,7 @@
 import type { ServicePlace } from '../identity/service-place.ts'
 import type { RecordRow } from '../record-rows.ts'
 import type { RepoSnapshot } from '../snapshot/read-repo.ts'
-import type { Db, Tx } from './database.ts'
+import type { Database, Db, Tx } from './database.ts'
 import {
   clearRecords,
   iso,
@@ -13,7 +13,8 @@ import {
 
 export interface RepoReading {
   readonly did: string
-  readonly run: string
+  /** null if it is no part of reading all repos. */
+  readonly run: string | null
   readonly snapshot: RepoSnapshot
   readonly enrolledAt: string
   readonly boundaries: readonly string[]
@@ -49,8 +50,12 @@ export async function writeRepo(
   await writeEnrollment(tx, service, { did, boundaries, enrolledAt, lastChecked: now })
   await tx
     .insertInto('stratos_repo')
-    .values({ did, service: service.did, rev: snapshot.rev, run })
-    .onConflict((conflict) => conflict.columns(['did', 'service']).doUpdateSet({ rev: snapshot.rev, run }))
+    .values({ did, service: service.did, rev: snapshot.rev, run: run ?? '' })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['did', 'service'])
+        .doUpdateSet({ rev: snapshot.rev, ...(run === null ? {} : { run }) }),
+    )
     .execute()
   await tx
     .deleteFrom('stratos_dead_letter')
@@ -89,6 +94,25 @@ export async function listRead(db: Db, service: string, run: string): Promise<Se
 
 /** Takes everything away that an account has on a service, its enrollment too. */
 export async function removeAccount(tx: Tx, service: string, did: string): Promise<void> {
-  await purgeRepos(tx, service, [did])
   await purgeEnrollments(tx, service, [did])
+  await purgeRepos(tx, service, [did])
+}
+
+/**
+ * Nothing may be written of somebody who has left in the meantime, as another stream told. Until the transaction ends, nobody
+ * can take the enrollment away.
+ */
+export async function assertEnrolled(
+  tx: Tx,
+  { kind }: Database,
+  { did, service }: { readonly did: string; readonly service: string },
+): Promise<void> {
+  const row = await tx
+    .selectFrom('stratos_enrollment')
+    .select('did')
+    .where('did', '=', did)
+    .where('service', '=', service)
+    .$if(kind === 'postgres', (query) => query.forShare())
+    .executeTakeFirst()
+  if (row === undefined) throw new Error('the account has left')
 }

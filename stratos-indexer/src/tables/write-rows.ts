@@ -31,8 +31,9 @@ export async function writeChanges(
   nowMs: number,
 ): Promise<void> {
   const now = iso(nowMs)
-  await purgeRepos(tx, service.did, [...purged])
+  // First: whoever is writing to these repos holds the enrollment until they are done.
   await purgeEnrollments(tx, service.did, [...purged])
+  await purgeRepos(tx, service.did, [...purged])
   await writeRecords(tx, service.did, records, nowMs)
   for (const [did, { boundaries, atMs }] of enrollments) {
     await writeEnrollment(tx, service, { did, boundaries, enrolledAt: iso(atMs), lastChecked: now })
