@@ -34,6 +34,17 @@ export function replayStoreContract(open: () => readonly ReplayStore[], nowMs: (
     expect(answers.filter(Boolean)).toHaveLength(1)
   })
 
+  it('takes each of many keys once that come together, in whatever order', async () => {
+    const keys = Array.from({ length: 300 }, () => newDid())
+    const stores = open()
+    const orders = stores.map((store, index) => ({ store, keys: index % 2 === 0 ? keys : keys.toReversed() }))
+    const answers = await Promise.all(
+      orders.flatMap(({ store, keys: asked }) => asked.map((key) => store.use(key, inAMinute()))),
+    )
+    expect(answers.filter(Boolean)).toHaveLength(keys.length)
+    for (const key of keys.slice(0, 3)) expect(await first().use(key, inAMinute())).toBe(false)
+  })
+
   it('takes keys of any length and content', async () => {
     for (const key of ['\0', 'k'.repeat(100_000), `${newDid()}\n'"é\0`]) {
       const own = `${newDid()}${key}`

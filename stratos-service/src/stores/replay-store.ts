@@ -1,17 +1,32 @@
 import { hash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { ReplayStore } from 'stratos-core'
+import { padded } from './pages.ts'
 import type { ServiceTables } from './schema.ts'
 import { Statements } from './statements.ts'
 
 const SWEEP_EVERY_MS = 30_000
+/** Statements under way; while there are so many, further identifiers wait and go together. */
+const AT_ONCE = 2
+const MAX_TOGETHER = 128
 
-/** Identifiers that may be used once, in the service database and so shared by all instances. */
+interface Use {
+  readonly row: ServiceTables['replay']
+  readonly resolve: (isFirst: boolean) => void
+  readonly reject: (err: unknown) => void
+}
+
+/**
+ * Identifiers that may be used once, in the service database and so shared by all instances. Those that come at the same
+ * time are written together: every signed request has one.
+ */
 export class SqlReplayStore implements ReplayStore {
   readonly #db: Kysely<ServiceTables>
   readonly #statements = new Statements()
   readonly #nowMs: () => number
   #sweptAtMs = 0
+  #waiting: Use[] = []
+  #underWay = 0
 
   constructor(db: Kysely<ServiceTables>, nowMs: () => number) {
     this.#db = db
@@ -24,14 +39,42 @@ export class SqlReplayStore implements ReplayStore {
       this.#sweptAtMs = nowMs
       await this.#db.deleteFrom('replay').where('expires_at_ms', '<', nowMs).execute()
     }
-    const db = this.#db
     const row = { key: hash('sha256', key, 'base64url'), expires_at_ms: expiresAtMs }
-    const { numAffectedRows } = await this.#statements.run(db, 'use', row, (used) =>
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ row, resolve, reject })
+      void this.#write()
+    })
+  }
+
+  async #write(): Promise<void> {
+    if (this.#underWay >= AT_ONCE) return
+    this.#underWay += 1
+    while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0, MAX_TOGETHER))
+    this.#underWay -= 1
+  }
+
+  async #writeTogether(uses: readonly Use[]): Promise<void> {
+    try {
+      const added = await this.#add(uses.map(({ row }) => row))
+      // Of two uses of one identifier the first one counts, also within one statement.
+      for (const { row, resolve } of uses) resolve(added.delete(row.key))
+    } catch (err) {
+      for (const { reject } of uses) reject(err)
+    }
+  }
+
+  /** @returns those that were not there before */
+  async #add(rows: readonly ServiceTables['replay'][]): Promise<Set<string>> {
+    const db = this.#db
+    // In one order everywhere: two instances that write the same keys the other way around would wait for each other.
+    const sorted = rows.toSorted((one, other) => (one.key < other.key ? -1 : 1))
+    const { rows: added } = await this.#statements.run(db, 'use', padded(sorted), (used) =>
       db
         .insertInto('replay')
         .values(used)
-        .onConflict((conflict) => conflict.doNothing()),
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('key'),
     )
-    return numAffectedRows === 1n
+    return new Set(added.map(({ key }) => key))
   }
 }
