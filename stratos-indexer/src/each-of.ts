@@ -9,8 +9,15 @@ export async function eachOf<T>(
   use: (entry: T) => Promise<void>,
 ): Promise<void> {
   const rest = list.values()
+  let failed = false
   const work = async (): Promise<void> => {
-    for (const entry of rest) await use(entry)
+    for (const entry of rest) {
+      if (failed) return
+      await use(entry).catch((err: unknown) => {
+        failed = true
+        throw err
+      })
+    }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, list.length) }, work))
 }

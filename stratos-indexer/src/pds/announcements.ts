@@ -9,7 +9,9 @@ import { iso } from '../tables/write-rows.ts'
 export interface AnnouncementParts {
   readonly database: Database
   readonly resolver: Pick<IdResolver, 'did'>
-  /** The services that are followed, as far as they were found. */
+  /** URLs of the services that are followed. */
+  readonly followed: readonly string[]
+  /** Those of them that were found. */
   readonly places: () => readonly ServicePlace[]
   readonly metrics: Metrics
   readonly logger: Logger
@@ -78,8 +80,10 @@ export class Announcements {
     const record = parseEnrollmentRecord(value, rkey)
     if (record === null) return 'malformed'
     const origin = URL.parse(record.service)?.origin
+    if (!this.#parts.followed.some((url) => url === origin)) return 'foreign'
     const place = this.#parts.places().find(({ url }) => url === origin)
-    if (place === undefined) return 'foreign'
+    // Whose word it is cannot be told yet; whoever asks asks again.
+    if (place === undefined) throw new Error(`${origin} was not found yet`)
     // A service speaks for its own boundaries alone.
     if (!record.boundaries.every((boundary) => boundary.startsWith(`${place.did}/`))) return 'unverified'
     const holds =

@@ -68,11 +68,9 @@ export class Firehose {
     const { url, config, database, signal, onGap } = this.#parts
     let cursor = await findCursor(database.db, this.#key)
     const query = cursor === null ? '' : `?cursor=${cursor}`
-    const onOpen = () => {
-      this.#isConnected = true
-      // It begins with what happens from now on.
-      if (query === '') void onGap().catch((err: unknown) => this.#parts.logger.error({ err }, 'no backfill'))
-    }
+    // It begins with what happens from now on. What is to be made up for is noted down before the first event.
+    if (cursor === null) await onGap()
+    const onOpen = () => (this.#isConnected = true)
     const address = `${url.replace(/^http/, 'ws')}/xrpc/${STREAM}${query}`
     for await (const frames of readFrames(address, { signal, maxQueued: config.maxQueued, onOpen })) {
       const seq = await this.#handle(frames.map((frame) => parseFrame(frame)))
@@ -109,11 +107,7 @@ export class Firehose {
   }
 
   async #ended(name: string): Promise<never> {
-    const { database, onGap } = this.#parts
-    if (name === 'FutureCursor') {
-      await resetCursor(database.db, this.#key)
-      await onGap()
-    }
+    if (name === 'FutureCursor') await resetCursor(this.#parts.database.db, this.#key)
     throw new FrameError(`the firehose ended: ${name}`)
   }
 

@@ -25,7 +25,7 @@ export function followProvider(
   provider: string,
   parts: ProviderParts,
 ): { readonly firehose: Firehose; readonly ended: Promise<unknown> } {
-  const announcements = new Announcements(parts)
+  const announcements = new Announcements({ ...parts, followed: parts.config.services })
   const isFollowing = (): boolean => firehose.isConnected
   const backfill = new Backfill({ ...parts, provider, announcements, isFollowing })
   const onGap = (): Promise<void> => backfill.request()

@@ -12,7 +12,6 @@ export interface AuthoredPost extends Post {
   author: { did: string; name: string }
   /** what an answer to it says that it answers */
   reply: Reply
-  isReply: boolean
 }
 
 export interface TimelinePage {
@@ -71,7 +70,7 @@ function parseAuthored({ uri, cid, author, record }: PostView): AuthoredPost {
   const name = isKnown ? `@${author.handle}` : author.did
   const reply = { root: root ?? parent, parent }
   const post = parsePost({ uri, value: record })
-  return { ...post, author: { did: author.did, name }, reply, isReply: root !== null }
+  return { ...post, author: { did: author.did, name }, reply }
 }
 
 function parseRef(value: unknown): RecordRef | null {
