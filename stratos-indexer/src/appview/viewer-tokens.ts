@@ -1,4 +1,5 @@
 import { AuthRequiredError, verifyJwt } from '@atproto/xrpc-server'
+import { isNativeSignature } from '../identity/native-signature.ts'
 
 /** Longest life of a token, from now. */
 const MAX_LIFE_SEC = 5 * 60
@@ -37,7 +38,8 @@ export class ViewerTokens {
     if (token === undefined || token.length > MAX_TOKEN_LENGTH) throw refused('a service token is needed')
     let claims: Awaited<ReturnType<typeof verifyJwt>>
     try {
-      claims = await verifyJwt(token, null, method, (iss, refresh) => this.#options.signingKey(iss, refresh))
+      const keyOf = (iss: string, refresh: boolean) => this.#options.signingKey(iss, refresh)
+      claims = await verifyJwt(token, null, method, keyOf, async (...signed) => isNativeSignature(...signed))
     } catch (err) {
       throw refused(err instanceof AuthRequiredError ? err.message : 'the service token does not hold')
     }
