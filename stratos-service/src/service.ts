@@ -20,6 +20,7 @@ import { createHttpApp } from './http.ts'
 import { closeStalled } from './stalled-connections.ts'
 import { buildDidDocument } from './identity/did-document.ts'
 import { KeyedLock } from './limits/keyed-lock.ts'
+import { MarkedActors } from './limits/marked-actors.ts'
 import { ReadRates } from './limits/read-rates.ts'
 import type { Logger } from './logger.ts'
 import { Administration } from './operations/administration.ts'
@@ -79,7 +80,7 @@ export async function startService(
   const { actors, backlog, memberships } = storage
   const stubs = new StubWriter({
     actors,
-    backlog,
+    marks: new MarkedActors(backlog, nowMs),
     leases: config.storage.backend === 'sqlite' ? null : storage.stubLeases,
     enrollments: storage.enrollments,
     pds,

@@ -3,6 +3,7 @@ import { backOffMs } from '../limits/back-off.ts'
 import { KeyedLock } from '../limits/keyed-lock.ts'
 import type { MarkedActors } from '../limits/marked-actors.ts'
 import { Semaphore } from '../limits/semaphore.ts'
+import { lastEventAtMs } from '../limits/last-event.ts'
 import { WakeUps } from '../limits/wake-ups.ts'
 import type { Logger } from '../logger.ts'
 import { readIfPresent } from './read-if-present.ts'
@@ -66,7 +67,7 @@ export class BlobKeeper {
 
   /** Takes up what an earlier run left behind, half-written uploads included. Does not wait for it. */
   async start(): Promise<void> {
-    for (const did of await this.#marks.load()) this.wake(did)
+    for (const did of await this.#marks.list()) this.wake(did)
     // A file system's clock may be a little behind.
     void this.#sweepSafely(this.#nowMs() - (this.#alone ? 1_000 : this.#leftOverMs()))
     this.#timer = setInterval(() => {
@@ -132,7 +133,9 @@ export class BlobKeeper {
     }
     if (due.length === PAGE) return this.#nowMs()
     const nextAtMs = await this.#ofIndex(did, null, (blobs) => blobs.nextCheckAtMs())
-    return nextAtMs ?? this.#marks.unmarkWhenIdle(did)
+    if (nextAtMs !== null) return nextAtMs
+    const lastAtMs = await readIfPresent(this.#actors, did, ({ events }) => lastEventAtMs(events))
+    return this.#marks.unmarkWhenIdle(did, lastAtMs ?? 0)
   }
 
   async #lookAt(did: Did, cid: string): Promise<void> {

@@ -4,21 +4,21 @@ import {
   formatAtUri,
   parseAtUri,
   type Actors,
-  type BacklogStore,
   type Did,
   type EnrollmentStore,
   type Job,
   type LeaseStore,
 } from 'stratos-core'
 import type { Logger } from '../logger.ts'
+import { lastEventAtMs } from '../limits/last-event.ts'
 import { drainPage, type DrainResult, type QueueAccess } from './drain.ts'
 import type { PdsAccount, PdsAccounts } from './pds-accounts.ts'
+import type { MarkedActors } from '../limits/marked-actors.ts'
 import { Semaphore } from '../limits/semaphore.ts'
 import { WakeUps } from '../limits/wake-ups.ts'
 
 const CONCURRENT_PER_PDS = 4
 const CONCURRENT = 64
-const IDLE_MS = 60_000
 /** No job of a page is begun after that, so that everybody has a turn. */
 const PAGE_MS = 5_000
 /** How long nobody works for the actors of an instance that died, ... */
@@ -37,7 +37,7 @@ type StubJob = { action: 'put'; cid: string; createdAt: string } | { action: 'de
  */
 export class StubWriter {
   readonly #actors: Pick<Actors, 'read' | 'transact'>
-  readonly #backlog: BacklogStore
+  readonly #marks: MarkedActors
   readonly #enrollments: Pick<EnrollmentStore, 'find'>
   readonly #pds: Pick<PdsAccounts, 'open'>
   /** `did#fragment`, as stubs name the service. */
@@ -47,15 +47,13 @@ export class StubWriter {
   readonly #wakeUps: WakeUps<Did>
   readonly #all = new Semaphore(CONCURRENT)
   readonly #perPds = new Map<string, Semaphore>()
-  /** When this instance last put actors into the backlog store. */
-  readonly #marked = new Map<Did, { atMs: number }>()
   readonly #leases: LeaseStore | null
   readonly #holder = randomUUID()
   #lookAround: NodeJS.Timeout | null = null
 
   constructor(options: {
     actors: Pick<Actors, 'read' | 'transact'>
-    backlog: BacklogStore
+    marks: MarkedActors
     /** null where this process is the only instance. */
     leases: LeaseStore | null
     enrollments: Pick<EnrollmentStore, 'find'>
@@ -65,7 +63,7 @@ export class StubWriter {
     nowMs: () => number
   }) {
     this.#actors = options.actors
-    this.#backlog = options.backlog
+    this.#marks = options.marks
     this.#leases = options.leases
     this.#enrollments = options.enrollments
     this.#pds = options.pds
@@ -94,16 +92,12 @@ export class StubWriter {
   }
 
   async #takeUp(): Promise<void> {
-    for (const did of await this.#backlog.list()) if (!this.#wakeUps.knows(did)) this.wake(did)
+    for (const did of await this.#marks.list()) if (!this.#wakeUps.knows(did)) this.wake(did)
   }
 
-  /** Repeated now and then, as another instance may find the actor idle: see `#unmarkWhenIdle`. */
+  /** Remembers durably that there may be stubs to write; to be called before that is so. */
   async mark(did: Did): Promise<void> {
-    const nowMs = this.#nowMs()
-    const marked = this.#marked.get(did)
-    if (marked !== undefined && nowMs - marked.atMs < IDLE_MS / 2) return
-    await this.#backlog.add(did)
-    this.#marked.set(did, { atMs: nowMs })
+    await this.#marks.mark(did)
   }
 
   /** Makes everything due that waits for this user's PDS, because they have just signed in there. */
@@ -175,25 +169,18 @@ export class StubWriter {
 
   /** Of an account that has left; its stubs are removed elsewhere. */
   async #drop(did: Did): Promise<null> {
-    this.#marked.delete(did)
-    await this.#backlog.remove(did)
+    await this.#marks.drop(did)
     return null
   }
 
-  /** A busy actor stays marked, so that its writes need not be preceded by one to the backlog. */
   async #unmarkWhenIdle(did: Did): Promise<number | null> {
-    const { lastAtMs, givenUp } = await this.#actors.read(did, async ({ events, stubs }) => {
-      const [last] = await events.listAfter((await events.latestSeq()) - 1, 1)
-      return { lastAtMs: last?.atMs ?? 0, givenUp: (await stubs.count()).givenUp }
-    })
-    // Every instance that has written since has marked the actor since, or will with its next write.
-    if (this.#nowMs() - lastAtMs < IDLE_MS) return lastAtMs + IDLE_MS
-    // Forget first: a write that comes now marks the actor again, before or after the removal.
-    this.#marked.delete(did)
+    const { lastAtMs, givenUp } = await this.#actors.read(did, async ({ events, stubs }) => ({
+      lastAtMs: await lastEventAtMs(events),
+      givenUp: (await stubs.count()).givenUp,
+    }))
     // Who counts what was given up finds it by the backlog.
-    if (givenUp > 0) return null
-    await this.#backlog.remove(did)
-    if (this.#marked.has(did)) await this.#backlog.add(did)
+    if (givenUp === 0) return this.#marks.unmarkWhenIdle(did, lastAtMs)
+    this.#marks.forget(did)
     return null
   }
 
