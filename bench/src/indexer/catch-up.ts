@@ -1,10 +1,8 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { openDatabase, readConfig, startIndexer, type Database, type DatabaseSettings } from 'stratos-indexer'
-import { pino } from 'pino'
+import { openDatabase, type Database, type DatabaseSettings } from 'stratos-indexer'
 import { median, significant } from '../statistics.ts'
+import { openIndexer } from './open-indexer.ts'
+import { startEventServer } from './start-event-server.ts'
 
 const ROUNDS = 3
 /** As the indexer does by itself. */
@@ -18,14 +16,13 @@ type Rows = Readonly<Record<(typeof TABLES)[number], readonly object[]>>
 
 /** Reading a stream from its beginning, against inserting the same rows in transactions of the same sizes. */
 export async function measureCatchUp(settings: Settings, directory: string, events: number) {
-  const server = fork(new URL('./event-server.ts', import.meta.url), [String(events)])
+  const server = await startEventServer(events)
   try {
-    const [url] = (await once(server, 'message')) as [string]
     const indexerMs: number[] = []
     const insertMs: number[] = []
     for (let round = 0; round < ROUNDS; round += 1) {
       const target = await settings()
-      indexerMs.push(await index(url, target, directory, events))
+      indexerMs.push(await index(server.url, target, directory, events))
       insertMs.push(await insert(await readRows(target), await settings(), events))
     }
     const [ours, bare] = [median(indexerMs), median(insertMs)]
@@ -36,7 +33,7 @@ export async function measureCatchUp(settings: Settings, directory: string, even
       ratio: significant(ours / bare),
     }
   } finally {
-    server.kill()
+    server.process.kill()
   }
 }
 
@@ -46,18 +43,10 @@ async function index(
   directory: string,
   events: number,
 ): Promise<number> {
-  const config = readConfig({
-    STRATOS_SERVICE_URL: url,
-    STRATOS_INDEXER_DID: 'did:web:indexer.example',
-    STRATOS_INDEXER_HOST: '127.0.0.1',
-    HEALTH_PORT: '0',
-    STRATOS_INDEXER_KEY_FILE: join(directory, 'key'),
-    STRATOS_ALLOW_PRIVATE_ADDRESSES: 'true',
-  })
   // The tables are there before: making them is no part of catching up.
   const beside = await openDatabase(database)
   const begin = performance.now()
-  const indexer = await startIndexer({ ...config, database }, pino({ level: 'silent' }))
+  const indexer = await openIndexer([url], database, directory)
   try {
     while ((await cursorOf(beside)) < events) await pause(5)
     return performance.now() - begin

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabase, startPostgres } from 'test-network'
 import type { DatabaseSettings } from 'stratos-indexer'
+import { measureAddedServices } from './added-services.ts'
 import { measureCatchUp } from './catch-up.ts'
 import { measureLatency } from './latency.ts'
 import { measureTimeline } from './timeline.ts'
 
-const PARTS = ['latency', 'catch-up', 'timeline'] as const
+const PARTS = ['latency', 'catch-up', 'timeline', 'services'] as const
 const args = process.argv.slice(2)
 const storage = args.includes('--postgres') ? 'postgres' : 'sqlite'
 const chosen = PARTS.filter((part) => args.includes(part))
@@ -32,6 +33,7 @@ const parts = {
   latency: () => measureLatency(storage, isSmall ? 20 : 300),
   'catch-up': () => measureCatchUp(settings, directory, isSmall ? 2_000 : 50_000),
   timeline: () => measureTimeline(settings, isSmall ? [1_000, 10_000] : [10_000, 1_000_000]),
+  services: () => measureAddedServices(settings, directory, isSmall ? 3 : 21),
 }
 try {
   const result: Record<string, unknown> = { storage }
