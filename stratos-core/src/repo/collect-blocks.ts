@@ -11,7 +11,7 @@ const BLOCKS_PER_READ = 200
 const BYTES_PER_READ = 2 * 1024 * 1024
 const BLOCKS_AT_FIRST = 25
 /** Equal records share a block. Of more records than this, one may be written twice, which does no harm. */
-const MAX_REMEMBERED = 200_000
+const MAX_REMEMBERED = 20_000
 
 export interface CollectOptions {
   /** Leaves out what was there at this revision already. */
