@@ -1,8 +1,7 @@
 import { readScopeOf, StratosError, type Actors, type Did, type Tid, type Viewer } from 'stratos-core'
 import { collectRepoBlocks, writeCar } from 'stratos-core/repo'
+import { ExportSlots } from './export-slots.ts'
 
-/** Each holds a connection to the database, or a file, for as long as somebody takes to read. */
-const MAX_EXPORTS = 8
 const MAX_DURATION_MS = 15 * 60_000
 
 /** An export that has begun. */
@@ -17,7 +16,7 @@ export interface RepoExport {
 export class ExportRepo {
   readonly #actors: Pick<Actors, 'openSnapshot'>
   readonly #serviceBoundaries: ReadonlySet<string>
-  #running = 0
+  readonly #slots = new ExportSlots()
 
   constructor(options: { actors: Pick<Actors, 'openSnapshot'>; serviceBoundaries: ReadonlySet<string> }) {
     this.#actors = options.actors
@@ -29,16 +28,10 @@ export class ExportRepo {
    *
    * @param viewer the owner, or an allow-listed service, which gets no records that are for their owner alone
    * @param since leaves out what was there at this revision
-   * @throws {StratosError} `RepoNotFound`, `ServiceUnavailable` if too many are under way
+   * @throws {StratosError} `RepoNotFound`, `RateLimitExceeded` or `ServiceUnavailable` if too many are under way
    */
   async begin(viewer: Viewer, did: Did, since: Tid | undefined): Promise<RepoExport> {
-    if (this.#running >= MAX_EXPORTS)
-      throw new StratosError('ServiceUnavailable', 'too many exports are under way')
-    this.#running += 1
-    let end = () => {
-      end = () => undefined
-      this.#running -= 1
-    }
+    const end = this.#slots.take(viewer)
     try {
       const snapshot = await this.#actors.openSnapshot(did)
       const close = async () => {
