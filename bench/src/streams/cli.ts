@@ -44,8 +44,8 @@ async function measure(network: Network) {
   const [alice] = network.accounts
   if (alice === undefined) throw new Error('there is nobody')
   const client = await ProofClient.signIn(network, alice)
-  const streamOf = (cursor: number) =>
-    `${network.serviceUrl.replace('http', 'ws')}/xrpc/zone.stratos.sync.subscribeRecords?did=${alice.did}&syncToken=${encodeURIComponent(SECRET)}&cursor=${cursor}`
+  const streamOf = (cursor: number, at = network.serviceUrl) =>
+    `${at.replace('http', 'ws')}/xrpc/zone.stratos.sync.subscribeRecords?did=${alice.did}&syncToken=${encodeURIComponent(SECRET)}&cursor=${cursor}`
   let events = 1
   const write = async (text: string) => {
     const record = {
@@ -78,6 +78,15 @@ async function measure(network: Network) {
       ratioP50: significant(ours.sinceAck.p50Ms / bare.sinceSent.p50Ms),
     }
     process.stderr.write(`delivery to ${count}: ${JSON.stringify(delivery[count])}\n`)
+  }
+
+  // Written on one instance, followed on another one.
+  let fanOut: Awaited<ReturnType<typeof deliver>> | undefined
+  if (storage === 'postgres') {
+    const second = await network.startInstance()
+    fanOut = await deliver(streamOf(events, second.url), 50, write)
+    process.stderr.write(`delivery to 50 of another instance: ${JSON.stringify(fanOut)}\n`)
+    await second.stop()
   }
 
   process.stderr.write(`writing ${EVENTS} events …\n`)
@@ -119,6 +128,7 @@ async function measure(network: Network) {
   return {
     storage,
     delivery,
+    fanOut,
     catchUp,
     slowConsumerMiB: significant(slowMiB),
     idle: IDLE,
