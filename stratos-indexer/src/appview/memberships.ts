@@ -1,3 +1,4 @@
+import { readJson } from '../identity/bounded-answer.ts'
 import type { Db } from '../tables/database.ts'
 import type { Viewer } from './viewer.ts'
 
@@ -79,7 +80,7 @@ export class Memberships {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
     if (!response.ok) throw new Error(`${METHOD} answered ${response.status}`)
-    const body = (await response.json()) as { did?: unknown; enrolled?: unknown; boundaries?: unknown }
+    const body = (await readJson(response)) as { did?: unknown; enrolled?: unknown; boundaries?: unknown }
     if (body.did !== did || body.enrolled !== true || !Array.isArray(body.boundaries)) return null
     // A service speaks for its own boundaries alone.
     return body.boundaries.filter(
