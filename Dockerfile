@@ -24,7 +24,7 @@ ENV NODE_ENV=production STRATOS_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build /app ./
 # By number, so that the user exists in every base image and orchestrators can tell that it is not root.
-RUN mkdir --mode 700 /data && chown 1000:1000 /data
+RUN mkdir --mode 700 /data && chown 1000:1000 /data && ln -s /app/stratos-service/src/cli.ts /usr/local/bin/stratos
 USER 1000:1000
 VOLUME /data
 EXPOSE 3100
