@@ -2,6 +2,7 @@ import { buildConfig } from './config/config.ts'
 import { ConfigError, readEnv } from './config/env.ts'
 import { createLogger } from './logger.ts'
 import { startService } from './service.ts'
+import { explainStartFailure } from './start-failure.ts'
 
 /** Runs the service until it is told to stop. An unusable configuration ends the process with status 1. */
 const config = readConfig()
@@ -9,7 +10,8 @@ const config = readConfig()
 process.umask(0o077)
 const logger = createLogger(config.server.logLevel)
 const service = await startService(config, logger).catch((err: unknown) => {
-  logger.fatal({ err }, 'could not start')
+  const reason = explainStartFailure(err, config)
+  logger.fatal(reason === null ? { err } : { reason }, 'could not start')
   process.exit(1)
 })
 

@@ -49,6 +49,21 @@ describe('a configuration', () => {
   })
 })
 
+describe('a start that the machine does not allow', () => {
+  it('names the setting and what to do, without a stack', async () => {
+    await using service = await startLoneService()
+    const taken = await refusalOf({ STRATOS_PORT: new URL(service.url).port })
+    expect(taken).toContain(
+      `STRATOS_PORT: another process listens on port ${new URL(service.url).port} already`,
+    )
+    const nowhere = await refusalOf({ STRATOS_HOST: '192.0.2.1' })
+    expect(nowhere).toContain('STRATOS_HOST: \\"192.0.2.1\\" is no address of this machine')
+    const file = await refusalOf({ STRATOS_DATA_DIR: join(import.meta.dirname, 'start.test.ts/data') })
+    expect(file).toMatch(/STRATOS_DATA_DIR: ENOTDIR.*must belong to the account/)
+    for (const refusal of [taken, nowhere, file]) expect(refusal).not.toContain('stack')
+  })
+})
+
 describe('the data directory', () => {
   it('CFG-007: is for the account of the service alone, whatever it was before', async () => {
     await using service = await startLoneService()

@@ -46,6 +46,18 @@ describe('the configuration', () => {
     ])
   })
 
+  it('names the variable that a misspelt one may have meant', () => {
+    expect(
+      problemsOf({ ...MINIMAL, STRATOS_ALOWED_DIDS: 'did:plc:a', STRATOS_ENROLMENT_MOD: 'open' }),
+    ).toEqual([
+      'STRATOS_ALOWED_DIDS is not a variable of this service; did you mean STRATOS_ALLOWED_DIDS?',
+      'STRATOS_ENROLMENT_MOD is not a variable of this service; did you mean STRATOS_ENROLLMENT_MODE?',
+    ])
+    expect(problemsOf({ ...MINIMAL, STRATOS_UNHEARD_OF: 'x' })).toEqual([
+      'STRATOS_UNHEARD_OF is not a variable of this service',
+    ])
+  })
+
   it.each(['1', '0', 'yes', 'off', 'TRUE', ' false ', 'maybe'])('takes %j for no boolean', (value) => {
     expect(problemsOf({ ...MINIMAL, STRATOS_DPOP_REQUIRE_NONCE: value })).toHaveLength(1)
   })

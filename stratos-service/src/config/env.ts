@@ -3,6 +3,7 @@ import { SSL_MODES } from './postgres.ts'
 import { BLOB_VARIABLES } from './blob-variables.ts'
 import { boolean, integer, key, keys, list, oneOf, origin, origins, text, url, valkeyUrl } from './readers.ts'
 import { READ_LIMIT_ENV } from './read-limit-env.ts'
+import { findSimilarName } from './similar-name.ts'
 import { STREAM_ENV } from './stream-env.ts'
 
 /**
@@ -364,8 +365,13 @@ export function readEnv(source: Readonly<Record<string, string | undefined>>): E
   }
   for (const name of Object.keys(source)) {
     const ours = name.startsWith('STRATOS_') && !name.startsWith('STRATOS_TEST_')
-    if (ours && !(name in ENV_TABLE)) problems.push(`${name} is not a variable of this service`)
+    if (ours && !(name in ENV_TABLE)) problems.push(unknownName(name))
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return values as Env
+}
+
+function unknownName(name: string): string {
+  const similar = findSimilarName(name, Object.keys(ENV_TABLE))
+  return `${name} is not a variable of this service${similar === null ? '' : `; did you mean ${similar}?`}`
 }
