@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { encodeRecord } from 'stratos-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDatabase } from '../../stratos-service/tests/_util/databases.ts'
@@ -121,6 +122,32 @@ describe.each(['SQLite', 'Postgres'] as const)('tables on %s', (kind) => {
     const letters = await database.db.selectFrom('stratos_dead_letter').selectAll().execute()
     expect(letters).toMatchObject([{ did: ALICE, seq: 7, path: `${POST}/swap` }])
   })
+
+  it.runIf(kind === 'Postgres')(
+    'a server that ends a connection in the middle of a transaction ends the transaction alone',
+    async () => {
+      const { db } = database
+      const outcome = db.transaction().execute(async (tx) => {
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
+        await sql`select pg_terminate_backend(${rows[0]?.pid}, 10000)`.execute(db)
+        // What the connection has to say of its end arrives while nothing is asked of it.
+        await sql`select 1`.execute(db)
+        await sql`select 1`.execute(tx)
+      })
+      await expect(outcome).rejects.toThrow(/terminat|not queryable/)
+      await apply(enrollment('enroll', ['a']))
+    },
+  )
+
+  it.runIf(kind === 'Postgres')(
+    'nobody holds rows for ever who is gone in the middle of a transaction',
+    async () => {
+      const { rows } = await sql<{
+        idle: string
+      }>`select current_setting('idle_in_transaction_session_timeout') as idle`.execute(database.db)
+      expect(rows).toEqual([{ idle: '1min' }])
+    },
+  )
 
   it('refuse a cursor that somebody else has moved', async () => {
     const key = { stream: 'zone.stratos.sync.subscribeRepos', service: SERVICE.did, did: '' }

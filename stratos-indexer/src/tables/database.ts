@@ -53,6 +53,10 @@ function openPostgres({ url, schema, poolSize }: Extract<DatabaseSettings, { kin
     connectionString: url,
     max: poolSize,
     connectionTimeoutMillis: 10_000,
+    // A server that vanishes without a word is noticed from this side, and an indexer that does from the other.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    idle_in_transaction_session_timeout: 60_000,
     options: `-c search_path=${quoted(schema)}`,
     types: {
       // `seq` is a bigint, and stays far below 2^53.
@@ -60,8 +64,10 @@ function openPostgres({ url, schema, poolSize }: Extract<DatabaseSettings, { kin
         oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
     },
   })
-  // A connection that breaks while nobody uses it; the next query opens another one.
+  // The server may end a connection at any time, idle or between two statements; without listeners that would end this
+  // process too. Whoever uses the connection hears of it from their next statement.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
 }
 
