@@ -252,6 +252,7 @@ describe('a request', () => {
       await forge(bob.did),
       await forge('did:web:nobody.invalid'),
       await forge('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'),
+      await forge(foreign.did()),
     ]) {
       const { status, body } = await get(token)
       expect([status, body.error]).toEqual([401, 'AuthenticationRequired'])
@@ -406,6 +407,14 @@ it('whoever unenrolls sees nothing, and is seen by nobody', async () => {
   await waitUntil('leaving', async () => !(await inTimeline(bob)))
   await waitUntil('leaving', async () => (await read(carol, 'getTimeline')).body.feed?.length === 0)
   expect((await read(bob, 'getPost', { uri })).status).toBe(404)
+  // Tokens of strangers open nothing, so they take no room that those of readers need.
+  const lxm = 'zone.stratos.feed.getTimeline'
+  const token = await agents.get(carol.did)?.com.atproto.server.getServiceAuth({ aud: indexer.did, lxm })
+  const headers = { authorization: `Bearer ${token?.data.token}` }
+  for (let times = 0; times < 2; times += 1) {
+    const { status, body } = await sendRequest('GET', `${indexer.url}/xrpc/${lxm}`, { headers })
+    expect([status, body]).toEqual([200, { feed: [] }])
+  }
   for (const table of ['stratos_record', 'stratos_enrollment', 'stratos_repo'] as const) {
     const rows = await database.db.selectFrom(table).select('did').where('did', '=', carol.did).execute()
     expect(rows).toEqual([])

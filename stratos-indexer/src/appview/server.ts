@@ -78,13 +78,15 @@ export function createAppview(options: AppviewOptions): Server {
           options.metrics.add('stratos_indexer_api_requests_total', labels)
         })
         try {
-          const did = await options.tokens.verify(req.headers.authorization, nsid)
-          const waitSec = options.rate.take(did)
+          const reader = await options.tokens.verify(req.headers.authorization, nsid)
+          const waitSec = options.rate.take(reader.did)
           if (waitSec > 0) {
             res.setHeader('Retry-After', String(waitSec))
             throw new XRPCError(429, 'too many requests', 'RateLimitExceeded')
           }
-          const body = await answer(await options.memberships.viewer(did), params)
+          const viewer = await options.memberships.viewer(reader.did)
+          if (viewer.boundaries.size > 0) reader.spend()
+          const body = await answer(viewer, params)
           // Sent here: the server would take the JSON of records for records, and turn it into JSON once more.
           res.setHeader('Cache-Control', 'private, no-store')
           res.status(200).type('application/json').send(JSON.stringify(body))

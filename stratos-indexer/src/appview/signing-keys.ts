@@ -31,6 +31,8 @@ export class SigningKeys {
    */
   async find(did: string, anew: boolean): Promise<string> {
     const { resolver } = this.#parts
+    // A `did:key` would be its own proof: anybody makes thousands of them in a second.
+    if (!/^did:(plc|web):/.test(did)) throw new Error('only did:plc and did:web have accounts')
     const isAnew = anew && this.#mayAskAnew(did)
     const cached = isAnew ? null : await resolver.did.cache?.checkCache(did)
     if (cached != null && !cached.expired) return resolver.did.resolveAtprotoKey(did)

@@ -15,6 +15,18 @@ export interface ViewerTokenOptions {
   readonly nowMs: () => number
 }
 
+/** Who a token speaks for. */
+export interface Reader {
+  readonly did: string
+  /**
+   * Uses the token up. What is remembered for it takes room, so this is for readers to whom the token opens something: of
+   * others there are as many as anybody likes.
+   *
+   * @throws {AuthRequiredError} if it was used before
+   */
+  spend(): void
+}
+
 /**
  * Tells who is reading, from the service token that the PDS of an account makes for one method of this process.
  *
@@ -30,10 +42,9 @@ export class ViewerTokens {
   }
 
   /**
-   * @returns DID of the viewer
-   * @throws {AuthRequiredError} unless the token was made for this call, and is used for the first time
+   * @throws {AuthRequiredError} unless the token was made for this call
    */
-  async verify(header: string | undefined, method: string): Promise<string> {
+  async verify(header: string | undefined, method: string): Promise<Reader> {
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header ?? '')?.[1]
     if (token === undefined || token.length > MAX_TOKEN_LENGTH) throw refused('a service token is needed')
     let claims: Awaited<ReturnType<typeof verifyJwt>>
@@ -52,8 +63,7 @@ export class ViewerTokens {
     const nowSec = this.#options.nowMs() / 1_000
     if (!Number.isSafeInteger(exp) || exp > nowSec + MAX_LIFE_SEC + 30) throw refused('it lives too long')
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_LENGTH) throw refused('jti is missing')
-    this.#use(`${iss} ${jti}`, exp)
-    return iss
+    return { did: iss, spend: () => this.#use(`${iss} ${jti}`, exp) }
   }
 
   #use(key: string, expSec: number): void {
