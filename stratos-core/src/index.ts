@@ -47,6 +47,7 @@ export {
 } from './access/boundary-policy.ts'
 
 export {
+  MAX_ENROLLED_BOUNDARIES,
   decideEligibility,
   type Eligibility,
   type Enrollment,

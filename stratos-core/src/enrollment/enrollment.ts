@@ -1,6 +1,9 @@
 import type { Boundary } from '../boundary/boundary.ts'
 import type { Did, Rkey } from '../ids.ts'
 
+/** Most boundaries that an account may hold on a service (lexicon `zone.stratos.actor.enrollment`). */
+export const MAX_ENROLLED_BOUNDARIES = 50
+
 /** One person's membership on a service, as the service keeps it. */
 export interface Enrollment {
   readonly did: Did

@@ -1,4 +1,5 @@
 import type { IdResolver } from '@atproto/identity'
+import { isValidRecordKey } from '@atproto/syntax'
 import { parseEnrollmentRecord, StratosError, verifyAttestation, type EnrollmentRecord } from 'stratos-core'
 import type { ServicePlace } from '../identity/service-place.ts'
 import type { Logger } from '../logger.ts'
@@ -55,6 +56,8 @@ export class Announcements {
   }
 
   async recordGone(did: string, rkey: string): Promise<void> {
+    // Under what is no key there is nothing; a database may refuse to even look for it.
+    if (!isValidRecordKey(rkey)) return
     await this.#parts.database.db
       .deleteFrom('stratos_announcement')
       .where('did', '=', did)
@@ -77,7 +80,7 @@ export class Announcements {
     rkey: string,
     value: unknown,
   ): Promise<{ service: string; boundaries: readonly string[] } | Fault> {
-    const record = parseEnrollmentRecord(value, rkey)
+    const record = isValidRecordKey(rkey) ? parseEnrollmentRecord(value, rkey) : null
     if (record === null) return 'malformed'
     const origin = URL.parse(record.service)?.origin
     if (!this.#parts.followed.some((url) => url === origin)) return 'foreign'

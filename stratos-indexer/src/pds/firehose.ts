@@ -1,5 +1,6 @@
 import type { IdResolver } from '@atproto/identity'
 import { parseCommitAuthenticated } from '@atproto/sync'
+import { isValidDid } from '@atproto/syntax'
 import { ENROLLMENT_COLLECTION } from 'stratos-core'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
@@ -95,7 +96,7 @@ export class Firehose {
       if (type === '#info' && body['name'] === 'OutdatedCursor') await onGap()
       if (type === '#commit' && hasEnrollment(body)) enqueue(body.repo, () => this.#commit(body))
       const did = body['did']
-      if (type === '#identity' && typeof did === 'string')
+      if (type === '#identity' && typeof did === 'string' && isValidDid(did))
         enqueue(did, () => announcements.identityChanged(did))
       if (Number.isSafeInteger(body['seq'])) seq = Number(body['seq'])
     }

@@ -17,7 +17,7 @@ const LIMITS = { maxBytes: 256 * 1024 * 1024, maxBlockBytes: 1024 * 1024, maxBlo
 /**
  * Reads an exported repo. The service that sent it is trusted for whose it is; that blocks are what their CIDs name is checked.
  *
- * @throws {StratosError} `InvalidCar`
+ * @throws {StratosError} if it is no repo, or too large to be read
  */
 export async function readRepo(
   car: AsyncIterable<Uint8Array>,
@@ -60,12 +60,20 @@ function readCommit(
   find: (cid: Cid) => Uint8Array | null,
 ): { rev: string; tree: Cid } {
   const bytes = root === undefined ? null : find(root)
-  const commit = bytes === null ? null : decodeBlock(bytes)
+  const commit = bytes === null ? null : decodeCommit(bytes)
   if (typeof commit !== 'object' || commit === null) throw invalid('it has no commit')
   const { did: owner, rev, data: tree } = commit as Readonly<Record<string, unknown>>
   if (owner !== did) throw invalid('it is the repo of somebody else')
   if (typeof rev !== 'string' || !isCid(tree, { flavor: 'cbor' })) throw invalid('its commit is incomplete')
   return { rev: parseTid(rev), tree }
+}
+
+function decodeCommit(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes)
+  } catch (err) {
+    throw new StratosError('InvalidCar', 'its commit is not DAG-CBOR', { cause: err })
+  }
 }
 
 function decodeBlock(bytes: Uint8Array): unknown {

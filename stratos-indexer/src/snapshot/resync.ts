@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { isQualified, parseDid } from 'stratos-core'
+import { isQualified, parseDid, StratosError } from 'stratos-core'
 import { ServiceAnswerError, type ServiceClient } from '../identity/service-client.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Database } from '../tables/database.ts'
-import { assertEnrolled, listRead, listUnread, removeAccount, writeRepo } from '../tables/repo-rows.ts'
+import {
+  assertEnrolled,
+  listRead,
+  listUnread,
+  removeAccount,
+  writeRepo,
+  type RepoReading,
+} from '../tables/repo-rows.ts'
 import { iso } from '../tables/write-rows.ts'
-import { readRepo } from './read-repo.ts'
+import { readRepo, type RepoSnapshot } from './read-repo.ts'
 
 const REPORT_EVERY = 100
 
@@ -69,9 +76,10 @@ export async function closeGap(parts: ResyncParts): Promise<boolean> {
 
 /** Makes the rows of one account what the service has of it. @param run null if it is no part of reading all repos */
 export async function readAccount(parts: ResyncParts, did: string, run: string | null): Promise<void> {
-  const { database, client, metrics } = parts
+  const { database, client, metrics, logger } = parts
   const { place } = client
   const found = await findAccount(client, did)
+  if (found?.fault != null) logger.error({ err: found.fault, service: place.did, did }, 'a repo is unusable')
   await database.db.transaction().execute(async (tx) => {
     // Reading all repos is followed by what happened meanwhile; reading one goes on beside it.
     if (run === null) await assertEnrolled(tx, database, { did, service: place.did })
@@ -79,9 +87,14 @@ export async function readAccount(parts: ResyncParts, did: string, run: string |
     else await writeRepo(tx, place, { did, run, ...found }, Date.now())
   })
   metrics.add('stratos_indexer_repos_read_total', { service: place.did })
+  const letters = found?.snapshot.unusable.length ?? 0
+  if (letters > 0) metrics.add('stratos_indexer_dead_letters_total', { service: place.did }, letters)
 }
 
-async function findAccount(client: ServiceClient, did: string) {
+type FoundAccount = Omit<RepoReading, 'did' | 'run'> & { readonly fault: StratosError | null }
+
+/** @returns null for an account that has left */
+async function findAccount(client: ServiceClient, did: string): Promise<FoundAccount | null> {
   try {
     // The enrollment first: a repo without one is not ours to keep.
     const status = await client.json('zone.stratos.enrollment.status', { did })
@@ -89,12 +102,29 @@ async function findAccount(client: ServiceClient, did: string) {
     const told = Array.isArray(status['boundaries']) ? status['boundaries'] : []
     const boundaries = told.map((entry) => memberOrSelf(entry)).filter(isQualified)
     const atMs = Date.parse(String(status['enrolledAt']))
+    const enrollment = { boundaries, enrolledAt: iso(Number.isFinite(atMs) ? atMs : Date.now()) }
     const car = await client.bytes('zone.stratos.sync.getRepo', { did })
-    const snapshot = await readRepo(car, did, Date.now())
-    return { snapshot, boundaries, enrolledAt: iso(Number.isFinite(atMs) ? atMs : Date.now()) }
+    return { ...enrollment, ...(await readOrSetAside(car, did)) }
   } catch (err) {
     if (err instanceof ServiceAnswerError && err.code === 'RepoNotFound') return null
     throw err
+  }
+}
+
+/**
+ * Whoever makes a repo that cannot be read must not stand in the way of everybody else: nothing of it holds then, and a dead
+ * letter tells so.
+ */
+async function readOrSetAside(
+  car: AsyncIterable<Uint8Array>,
+  did: string,
+): Promise<{ readonly snapshot: RepoSnapshot; readonly fault: StratosError | null }> {
+  try {
+    return { snapshot: await readRepo(car, did, Date.now()), fault: null }
+  } catch (err) {
+    if (!(err instanceof StratosError)) throw err
+    const unusable = [{ path: '', reason: err.message }]
+    return { snapshot: { rev: '', rows: new Map(), unusable }, fault: err }
   }
 }
 

@@ -1,6 +1,14 @@
 import { decodeAll } from '@atproto/lex-cbor'
 import { isCid } from '@atproto/lex-data'
-import { isQualified, parseDid, parseNsid, parseRkey, parseTid, type Did } from 'stratos-core'
+import {
+  isQualified,
+  MAX_ENROLLED_BOUNDARIES,
+  parseDid,
+  parseNsid,
+  parseRkey,
+  parseTid,
+  type Did,
+} from 'stratos-core'
 
 /** What a Stratos service tells in its streams. */
 export type StreamMessage = CommitMessage | EnrollmentMessage | InfoMessage | FailureMessage
@@ -51,7 +59,6 @@ export class FrameError extends Error {
 }
 
 const MAX_OPS = 200
-const MAX_BOUNDARIES = 50
 
 export interface Frame {
   /** null for an error. */
@@ -125,7 +132,7 @@ function parseEnrollment(body: Frame['body']): EnrollmentMessage {
   const action = body['action']
   if (action !== 'enroll' && action !== 'unenroll') throw new FrameError('an enrollment has no known action')
   const boundaries = listOf(body['boundaries'] ?? [])
-  if (boundaries.length > MAX_BOUNDARIES || !boundaries.every(isQualified)) {
+  if (boundaries.length > MAX_ENROLLED_BOUNDARIES || !boundaries.every(isQualified)) {
     throw new FrameError('an enrollment has boundaries that are none')
   }
   return {

@@ -69,6 +69,10 @@ describe('the configuration', () => {
     ['private addresses behind a public URL', { STRATOS_ALLOW_PRIVATE_ADDRESSES: 'true' }],
     ['a qualified boundary', { STRATOS_ALLOWED_DOMAINS: 'did:web:stratos.example.com/general' }],
     ['a boundary that only newcomers would have', { STRATOS_AUTO_ENROLL_DOMAINS: 'others' }],
+    [
+      'more boundaries for newcomers than an account may hold',
+      { STRATOS_ALLOWED_DOMAINS: Array.from({ length: 51 }, (_, n) => `b${n}`).join() },
+    ],
     ['a DID that is none', { STRATOS_ALLOWED_DIDS: 'alice' }],
     ['an AppView that is none', { STRATOS_ALLOWED_APPVIEWS: 'https://appview.example.com' }],
     ['a collection that is none', { STRATOS_EXTRA_COLLECTIONS: 'posts' }],

@@ -1,4 +1,4 @@
-import { parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
+import { MAX_ENROLLED_BOUNDARIES, parseDid, qualifyBoundary, type Boundary, type Did } from 'stratos-core'
 import { importSecp256k1Keypair } from 'stratos-core/repo'
 import { readBlobs } from './blobs.ts'
 import { ConfigError, type Env } from './env.ts'
@@ -44,6 +44,11 @@ export function buildConfig(env: Env) {
   for (const boundary of auto) {
     if (!allowed.includes(boundary))
       problems.push(`STRATOS_AUTO_ENROLL_DOMAINS names "${boundary}", which is not allowed`)
+  }
+  if ((auto.length > 0 ? auto : allowed).length > MAX_ENROLLED_BOUNDARIES) {
+    problems.push(
+      `STRATOS_AUTO_ENROLL_DOMAINS must name at most ${MAX_ENROLLED_BOUNDARIES} boundaries, which is what an account may hold`,
+    )
   }
   const dids = (name: 'STRATOS_ALLOWED_DIDS' | 'STRATOS_ALLOWED_APPVIEWS' | 'STRATOS_ADMIN_DIDS') =>
     new Set(env[name].flatMap((did) => readDid(did, name, problems) ?? []))

@@ -172,7 +172,7 @@ export const ENV_TABLE = {
     list,
     [],
     'Enrollment',
-    'Boundary names given to a new user; empty means all allowed ones',
+    'Boundary names given to a new user, at most 50; empty means all allowed ones',
   ),
   STRATOS_ALLOWED_REDIRECT_ORIGINS: optional(
     origins,

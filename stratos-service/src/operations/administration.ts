@@ -1,4 +1,5 @@
 import {
+  MAX_ENROLLED_BOUNDARIES,
   StratosError,
   type ApprovalStore,
   type AuditEntry,
@@ -9,9 +10,6 @@ import {
   type Enrollment,
   type EnrollmentStore,
 } from 'stratos-core'
-
-/** Most boundaries an account may hold. */
-const MAX_BOUNDARIES = 50
 
 /** What operators do to enrollments. Whatever changes something says by whom, and is noted down in the audit log. */
 export class Administration {
@@ -123,8 +121,11 @@ export class Administration {
 }
 
 function limited(boundaries: readonly Boundary[]): readonly Boundary[] {
-  if (boundaries.length <= MAX_BOUNDARIES) return boundaries
-  throw new StratosError('InvalidRequest', `an account may hold at most ${MAX_BOUNDARIES} boundaries`)
+  if (boundaries.length <= MAX_ENROLLED_BOUNDARIES) return boundaries
+  throw new StratosError(
+    'InvalidRequest',
+    `an account may hold at most ${MAX_ENROLLED_BOUNDARIES} boundaries`,
+  )
 }
 
 function notEnrolled(did: Did): StratosError {
