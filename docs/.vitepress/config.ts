@@ -18,6 +18,7 @@ const client = {
     { text: 'Boundaries', link: '/client/boundaries' },
     { text: 'Streams', link: '/client/streams' },
     { text: 'Importing', link: '/client/import' },
+    { text: 'Verification', link: '/client/verification' },
     { text: 'Troubleshooting', link: '/client/troubleshooting' },
     { text: 'Reference', link: '/client/reference' },
   ],
@@ -36,6 +37,14 @@ const operator = {
     { text: 'Security', link: '/operator/security' },
     { text: 'Threat model', link: '/operator/threat-model' },
     { text: 'Keys', link: '/operator/keys' },
+  ],
+}
+
+const appview = {
+  text: 'For AppViews',
+  items: [
+    { text: 'The indexer', link: '/appview/indexer' },
+    { text: 'Its read API', link: '/appview/api' },
   ],
 }
 
@@ -62,6 +71,7 @@ const decisions = {
       text: '6 Places in the feed of the service',
       link: '/decisions/0006-places-in-the-feed-of-the-service',
     },
+    { text: '7 Takedowns in the streams', link: '/decisions/0007-takedowns-in-the-streams' },
   ],
 }
 
@@ -79,6 +89,6 @@ export default defineConfig({
       { text: 'Operators', link: '/operator/deployment' },
       { text: 'Inside', link: '/architecture' },
     ],
-    sidebar: [guide, client, operator, inside, decisions],
+    sidebar: [guide, client, operator, appview, inside, decisions],
   },
 })

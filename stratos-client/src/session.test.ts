@@ -1,6 +1,7 @@
 import { Agent, AtpAgent, CredentialSession } from '@atproto/api'
 import { describe, expect, it } from 'vitest'
 import { serve } from '../tests/_util/scripted-server.ts'
+import { findStratosClientError } from './errors.ts'
 import { createStratosFetchHandler, type StratosSession } from './session.ts'
 import { createStratosAgent } from './stratos-agent.ts'
 
@@ -85,6 +86,19 @@ describe('createStratosAgent', () => {
     const handle = createStratosFetchHandler(pair.session, liar.url)
     await expect(handle('/xrpc/a.b.c')).rejects.toMatchObject({ code: 'ServiceMismatch' })
     expect(pair.pds.requests).toEqual([])
+  })
+
+  it('names the service that does not answer', async () => {
+    const session = { did: ALICE, fetchHandler: async () => Promise.reject(new TypeError('fetch failed')) }
+    const agent = createStratosAgent(session, 'http://localhost:9', {
+      auth: 'session-key',
+      retry: { attempts: 1 },
+    })
+    const failure = await agent.com.atproto.server.describeServer().catch((err: unknown) => err)
+    expect(findStratosClientError(failure)).toMatchObject({
+      code: 'ServiceUnreachable',
+      message: 'http://localhost:9 did not answer',
+    })
   })
 
   it('does not guess how to treat an unknown kind of session', () => {

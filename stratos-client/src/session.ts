@@ -1,4 +1,5 @@
 import { StratosClientError } from './errors.ts'
+import { isAbort, isNetworkFailure } from './network-failure.ts'
 import { isReadMethod } from './request-method.ts'
 import { withRetries, type RetryOptions } from './retry.ts'
 import { createServiceFetchHandler, parseServiceUrl, type FetchHandler } from './routing.ts'
@@ -86,7 +87,13 @@ export function createStratosFetchHandler(
   const careful: FetchHandler = async (url, init) => {
     // Whoever passes the address of a PDS by mistake would publish what they write.
     if (!isReadMethod(init)) await checkService()
-    return patient(url, init)
+    try {
+      return await patient(url, init)
+    } catch (err) {
+      init?.signal?.throwIfAborted()
+      if (err instanceof StratosClientError || isAbort(err) || !isNetworkFailure(err)) throw err
+      throw new StratosClientError('ServiceUnreachable', `${service.origin} did not answer`, { cause: err })
+    }
   }
   return createServiceFetchHandler(careful, service.href).handle
 }

@@ -62,7 +62,7 @@ describe('the package', () => {
     expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('')
   }, 120_000)
 
-  it('has snippets in its README that are those of the examples, which tests run', () => {
+  it('has snippets in its README and documentation that are those of the examples, which tests run', () => {
     const script = join(root, '../scripts/embed-examples.ts')
     expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('')
   })

@@ -7,6 +7,7 @@ import { moveRepo } from '../examples/bulk-import.ts'
 import { feed } from '../examples/feed.ts'
 import { follow } from '../examples/follow.ts'
 import { readGroup } from '../examples/group.ts'
+import { postImage } from '../examples/image.ts'
 import { post } from '../examples/post.ts'
 import { readAndVerify } from '../examples/read-and-verify.ts'
 import {
@@ -400,6 +401,22 @@ describe('a blob', () => {
     const handler = createStratosFetchHandler(await session('bob'), network.serviceUrl)
     const changed = tampered(handler, (body) => body.with(10, 0))
     await expect(fetchBlob(changed, did, cid)).rejects.toEqual(wrong)
+  })
+})
+
+describe('the example of an image', () => {
+  it('shows it to whoever may see the post', async () => {
+    const alice = createStratosAgent(await session('alice'), network.serviceUrl)
+    const bytes = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 7)
+    const file = new Blob([bytes], { type: 'image/png' })
+    const { uri, src } = await postImage(alice, account('alice').did, file, writers())
+    expect(new Uint8Array(await (await fetch(src!)).arrayBuffer())).toEqual(bytes)
+    await alice.com.atproto.repo.deleteRecord({
+      repo: account('alice').did,
+      collection: COLLECTION,
+      rkey: rkeyOf(uri),
+    })
+    expect((await fetch(src!)).status).toBe(404)
   })
 })
 
