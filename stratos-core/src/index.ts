@@ -77,6 +77,10 @@ export {
   type EnrollmentRecordValue,
 } from './enrollment/enrollment-record.ts'
 
+export { CID_BYTES, formatCid, readCid } from './cid-bytes.ts'
+
+export { decodeCanonical } from './record/canonical-cbor.ts'
+export { CborWriter } from './record/cbor-writer.ts'
 export { MAX_RECORD_DEPTH, assertDataModel } from './record/data-model.ts'
 export { MAX_RECORD_BYTES, decodeRecord, encodeRecord, type RecordBlock } from './record/record-block.ts'
 export { isKeptCollection } from './record/collections.ts'
@@ -139,6 +143,7 @@ export type {
   KnownAccounts,
   LoggedEvent,
   OpenSpool,
+  PieceSpool,
   RecordBatch,
   RecordChanges,
   RecordEntry,

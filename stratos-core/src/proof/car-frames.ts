@@ -4,7 +4,8 @@
  * @see https://ipld.io/specs/transport/car/carv1/
  */
 import { decode } from '@atproto/lex-cbor'
-import { type Cid, decodeCid, isCid } from '@atproto/lex-data'
+import { type Cid, isCid } from '@atproto/lex-data'
+import { CID_BYTES, readCid } from '../cid-bytes.ts'
 import { StratosError } from '../errors.ts'
 import { listMemberOf, memberOf } from '../untyped.ts'
 
@@ -32,8 +33,6 @@ export interface OpenCar {
   readonly frames: AsyncIterable<CarFrame[]>
 }
 
-/** CIDv1 and SHA-256: version, codec, hash function and length, each in one byte, and the digest. */
-const CID_BYTES = 36
 const MAX_HEADER_BYTES = 8 * 1024
 const MAX_VARINT_BYTES = 8
 
@@ -77,12 +76,9 @@ function parseHeader(bytes: Uint8Array, maxRoots: number): Cid[] {
 }
 
 function parseFrame(section: Uint8Array): CarFrame {
-  try {
-    const cid = decodeCid(section.slice(0, CID_BYTES), { flavor: 'dasl' })
-    return { cid, bytes: section.subarray(CID_BYTES) }
-  } catch (err) {
-    throw invalidCar('a block has no CID of AT Protocol', err)
-  }
+  const cid = readCid(section)
+  if (cid === null) throw invalidCar('a block has no CID of AT Protocol')
+  return { cid, bytes: section.subarray(CID_BYTES) }
 }
 
 /** Cuts input into its length-prefixed sections. */

@@ -3,9 +3,9 @@
  *
  * @see https://atproto.com/specs/repository#mst-structure
  */
-import { decode } from '@atproto/lex-cbor'
 import { type Cid, isCid } from '@atproto/lex-data'
 import { StratosError } from '../errors.ts'
+import { decodeCanonical } from '../record/canonical-cbor.ts'
 import { listMemberOf, memberOf } from '../untyped.ts'
 
 /** Deeper than any tree of keys that somebody could find. */
@@ -30,22 +30,40 @@ export function* readTree(
   findBlock: (cid: Cid) => Uint8Array | null,
 ): Generator<TreeEntry, void, undefined> {
   let latest = ''
-  function* walk(cid: Cid, depth: number): Generator<TreeEntry, void, undefined> {
-    if (depth > MAX_DEPTH) throw invalidTree('it is too deep')
-    const node = readNode(cid, findBlock)
-    let previous = ''
-    if (node.left !== null) yield* walk(node.left, depth + 1)
-    for (const entry of node.entries) {
-      const key = keyOf(entry, previous)
-      if (key <= latest) throw invalidTree('its keys are not in order')
-      latest = key
-      previous = key
-      yield { key, value: linkOf(entry, 'v') ?? fail('an entry has no value') }
-      const tree = linkOf(entry, 't')
-      if (tree !== null) yield* walk(tree, depth + 1)
+  // From the root down to where the walk is.
+  const path: OpenNode[] = []
+  const descend = (cid: Cid | null) => {
+    for (let next = cid; next !== null;) {
+      if (path.length > MAX_DEPTH) throw invalidTree('it is too deep')
+      const { left, entries } = readNode(next, findBlock)
+      path.push({ entries, at: 0, previous: '' })
+      next = left
     }
   }
-  yield* walk(root, 0)
+  descend(root)
+  for (let node = path.at(-1); node !== undefined; node = path.at(-1)) {
+    const entry = node.entries[node.at]
+    if (entry === undefined) {
+      path.pop()
+      continue
+    }
+    const key = keyOf(entry, node.previous)
+    if (key <= latest) throw invalidTree('its keys are not in order')
+    latest = key
+    node.previous = key
+    node.at += 1
+    yield { key, value: linkOf(entry, 'v') ?? fail('an entry has no value') }
+    descend(linkOf(entry, 't'))
+  }
+}
+
+/** A node on the way to where a walk is. */
+interface OpenNode {
+  readonly entries: readonly unknown[]
+  /** How many of them were passed. */
+  at: number
+  /** Key of the last of those. */
+  previous: string
 }
 
 /**
@@ -80,7 +98,7 @@ function readNode(
   if (bytes === null) throw invalidTree(`block ${cid.toString()} is missing`)
   let node: unknown
   try {
-    node = decode(bytes)
+    node = decodeCanonical(bytes)
   } catch (err) {
     throw invalidTree(`block ${cid.toString()} is not DAG-CBOR`, err)
   }

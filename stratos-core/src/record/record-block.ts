@@ -1,6 +1,7 @@
-import { decode, encode } from '@atproto/lex-cbor'
-import { type Cid, type LexMap, cidForCbor, ui8Equals } from '@atproto/lex-data'
+import { encode } from '@atproto/lex-cbor'
+import { type Cid, type LexMap, cidForCbor } from '@atproto/lex-data'
 import { StratosError } from '../errors.ts'
+import { decodeCanonical } from './canonical-cbor.ts'
 import { assertDataModel } from './data-model.ts'
 
 /** Largest encoded record. */
@@ -24,7 +25,7 @@ export async function encodeRecord(value: LexMap): Promise<RecordBlock> {
   const bytes = encode(value)
   assertSize(bytes)
   // What cannot be read back must never be signed.
-  decodeCbor(bytes)
+  decodeStrictly(bytes)
   return { cid: await cidForCbor(bytes), bytes }
 }
 
@@ -36,10 +37,8 @@ export async function encodeRecord(value: LexMap): Promise<RecordBlock> {
  */
 export function decodeRecord(bytes: Uint8Array): LexMap {
   assertSize(bytes)
-  const value = decodeCbor(bytes)
+  const value = decodeStrictly(bytes)
   assertDataModel(value)
-  if (!ui8Equals(encode(value), bytes))
-    throw new StratosError('InvalidRecord', 'the record is not canonical DAG-CBOR')
   return value
 }
 
@@ -49,11 +48,10 @@ function assertSize(bytes: Uint8Array): void {
   }
 }
 
-function decodeCbor(bytes: Uint8Array): unknown {
+function decodeStrictly(bytes: Uint8Array): unknown {
   try {
-    return decode(bytes)
+    return decodeCanonical(bytes)
   } catch (err) {
-    // Includes the stack overflow that deep nesting ends in.
-    throw new StratosError('InvalidRecord', 'the record is not DAG-CBOR', { cause: err })
+    throw new StratosError('InvalidRecord', 'the record is not canonical DAG-CBOR', { cause: err })
   }
 }

@@ -156,6 +156,7 @@ function textsOf(cids: readonly (Cid | null)[]): Set<string> {
   return new Set(cids.filter((cid) => cid !== null).map((cid) => cid.toString()))
 }
 
+/** Makes a commit of a tree that is built already. @returns its block */
 export async function signCommit(
   content: { did: Did; rev: Tid; data: Cid },
   keypair: Keypair,

@@ -10,6 +10,7 @@ export { verifySignature } from './native-verify.ts'
 export {
   buildCommit,
   buildInitialCommit,
+  signCommit,
   type BuiltCommit,
   type CommitOp,
   type RepoWrite,
@@ -20,6 +21,5 @@ export { RepoTree } from './repo-tree.ts'
 export { collectRepoBlocks, type CollectOptions } from './collect-blocks.ts'
 export { decodeTreeNode, findTreePath, type TreeNode, type TreePath } from './tree-node.ts'
 export { encodeCar, writeCar, type CarBlock } from './write-car.ts'
-export { CommitSeries, type SeriesCommit } from './build-series.ts'
 export { EMPTY_TREE, SortedTree } from './sorted-tree.ts'
 export { layerOf } from './subtree.ts'

@@ -55,6 +55,18 @@ describe('a tree built from sorted keys', () => {
     })
   })
 
+  it('goes two ways from a fork on', () => {
+    const keys = keysOf(200)
+    const left = keys.filter((_, index) => index < 100 || index % 2 === 0)
+    const tree = new SortedTree(() => undefined)
+    for (const key of keys.slice(0, 100)) tree.add(key, cidOfText(key))
+    const fork = tree.fork(() => undefined)
+    for (const key of keys.slice(100)) tree.add(key, cidOfText(key))
+    for (const key of left.slice(100)) fork.add(key, cidOfText(key))
+    expect(tree.root(() => undefined)).toEqual(build(keys).root)
+    expect(fork.root(() => undefined)).toEqual(build(left).root)
+  })
+
   it('is read back in order, and every key is found along its path', () => {
     const keys = keysOf(300)
     const { root, nodes } = build(keys)

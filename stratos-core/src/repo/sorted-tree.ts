@@ -30,7 +30,7 @@ export type NodeSink = (node: CarBlock) => void
 export class SortedTree {
   readonly #keep: NodeSink
   /** By layer. Those that have neither a key nor a subtree are not part of the tree yet. */
-  readonly #open: OpenNode[] = []
+  #open: OpenNode[] = []
 
   constructor(keep: NodeSink) {
     this.#keep = keep
@@ -50,22 +50,34 @@ export class SortedTree {
     assertNodeSize(node.entries.length)
   }
 
+  /** Another tree with the same keys so far. @param keep receives nodes that it completes from now on */
+  fork(keep: NodeSink): SortedTree {
+    const other = new SortedTree(keep)
+    other.#open = copyOf(this.#open)
+    return other
+  }
+
   /**
    * The root of the tree as it is now; more keys may follow.
    *
    * @param keep receives the nodes that are complete only if none follows
    */
   root(keep: NodeSink): Cid {
-    const path = this.#open.map(({ left, entries }) => {
-      const last = entries.at(-1)
-      return { left, entries: last === undefined ? [] : [...entries.slice(0, -1), { ...last }] }
-    })
+    const path = copyOf(this.#open)
     const top = Math.max(0, path.length - 1)
     closeBelow(path, top, keep)
     const block = encodeOpenNode(path[top] ?? { left: null, entries: [] })
     keep(block)
     return block.cid
   }
+}
+
+/** Of a path, only the last entries of its nodes ever change. */
+function copyOf(path: readonly OpenNode[]): OpenNode[] {
+  return path.map(({ left, entries }) => {
+    const last = entries.at(-1)
+    return { left, entries: last === undefined ? [] : [...entries.slice(0, -1), { ...last }] }
+  })
 }
 
 /** Ends the nodes below a layer and hangs each under the one above it. */

@@ -16,5 +16,17 @@ export interface BlockSpool {
   close(): Promise<void>
 }
 
-/** Makes a spool. */
-export type OpenSpool = () => Promise<BlockSpool>
+/** Room for pieces that are read in the order in which they were written; otherwise like `BlockSpool`. */
+export interface PieceSpool {
+  put(piece: Uint8Array): Promise<void>
+  seal(): Promise<void>
+  /** All pieces, of which one is in memory at a time. */
+  pieces(): Iterable<Uint8Array>
+  close(): Promise<void>
+}
+
+/** Makes spools. */
+export interface OpenSpool {
+  blocks(): Promise<BlockSpool>
+  pieces(): Promise<PieceSpool>
+}

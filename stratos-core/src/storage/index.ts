@@ -6,7 +6,7 @@ export type { AuditEntry, AuditLog, AuditNote, AuditedAction } from './audit-log
 export type { BacklogStore } from './backlog-store.ts'
 export type { BlobCheck, BlobEntry, BlobIndex, BlobListing, UploadedBlob } from './blob-index.ts'
 export type { BlobStore, ByteRange, StoredBytes, TemporaryBytes } from './blob-store.ts'
-export type { BlockSpool, OpenSpool } from './block-spool.ts'
+export type { BlockSpool, OpenSpool, PieceSpool } from './block-spool.ts'
 export type { SigningKeyResolver } from './did-resolver.ts'
 export type { EnrollmentStore, Tombstone } from './enrollment-store.ts'
 export type { EventIndex, EventLog, EventPage, EventQuery, IndexedEvent, LoggedEvent } from './event-log.ts'

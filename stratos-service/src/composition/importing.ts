@@ -6,6 +6,7 @@ import type { SafeFetch } from '../identity/safe-fetch.ts'
 import { ImportRepo, type ImportParts } from '../operations/import-repo.ts'
 import { ImportSlots } from '../operations/import-slots.ts'
 import { openBlockFile } from '../stores/block-file.ts'
+import { openPieceFile } from '../stores/piece-file.ts'
 
 /** Imports at a time; each takes a connection or a handle for seconds. */
 const MAX_IMPORTS = 4
@@ -26,10 +27,11 @@ export interface ImportingOptions extends Pick<
 /** Builds what imports repos. */
 export function composeImporting(options: ImportingOptions): ImportRepo {
   const { dataDir, maxBytes, documents, fetch, ...parts } = options
+  const directory = join(dataDir, 'imports')
   const published = new PublishedEnrollments({ documents, fetch })
   return new ImportRepo({
     ...parts,
-    openSpool: () => openBlockFile(join(dataDir, 'imports')),
+    openSpool: { blocks: () => openBlockFile(directory), pieces: () => openPieceFile(directory) },
     findRepoKey: (did, source) => published.findRepoKey(did, source),
     limits: { maxBytes, maxBlockBytes: MAX_BLOCK_BYTES, maxBlocks: MAX_BLOCKS },
     slots: new ImportSlots(MAX_IMPORTS),

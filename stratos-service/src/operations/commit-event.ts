@@ -1,6 +1,6 @@
-import { decode, encode } from '@atproto/lex-cbor'
+import { decode } from '@atproto/lex-cbor'
 import type { Cid, LexMap } from '@atproto/lex-data'
-import type { EventIndex } from 'stratos-core'
+import { CborWriter, type EventIndex } from 'stratos-core'
 
 export interface CommitOp {
   readonly action: 'create' | 'update' | 'delete'
@@ -41,25 +41,36 @@ interface EncodedOp extends LexMap {
   then?: number[]
 }
 
+/** What an op of usual length takes. */
+const OP_BYTES = 140
+
 export function encodeCommitEvent({ rev, commit, ops }: CommitEvent): Uint8Array {
   const boundaries = boundariesOfOps(ops)
-  const positions = (names: readonly string[]) => names.map((name) => boundaries.indexOf(name))
-  return encode({
-    rev,
-    commit,
-    boundaries,
-    ops: ops.map((op): EncodedOp => {
-      const { action, path, cid, bytes } = op
-      return {
-        action,
-        path,
-        cid,
-        bytes,
-        now: positions(op.boundaries),
-        then: positions(op.formerBoundaries),
-      }
-    }),
-  } satisfies EncodedEvent)
+  const positions = new Map(boundaries.map((name, position) => [name, position]))
+  const writer = new CborWriter(256 + OP_BYTES * ops.length).map(4)
+  const writePositions = (names: readonly string[]) => {
+    writer.array(names.length)
+    for (const name of names) writer.integer(positions.get(name) ?? 0)
+  }
+  writer.text('ops').array(ops.length)
+  for (const op of ops) {
+    writer.map(6)
+    writer.text('cid')
+    if (op.cid === null) writer.null()
+    else writer.link(op.cid.bytes)
+    writer.text('now')
+    writePositions(op.boundaries)
+    writer.text('path').text(op.path)
+    writer.text('then')
+    writePositions(op.formerBoundaries)
+    writer.text('bytes').integer(op.bytes)
+    writer.text('action').text(op.action)
+  }
+  writer.text('rev').text(rev)
+  writer.text('commit').link(commit.bytes)
+  writer.text('boundaries').array(boundaries.length)
+  for (const name of boundaries) writer.text(name)
+  return writer.finish()
 }
 
 export function decodeCommitEvent(encoded: Uint8Array): CommitEvent {

@@ -89,11 +89,13 @@ export class ImportPolicy {
   /**
    * Checks a translated record as if its author wrote it now.
    *
+   * @returns its boundaries
    * @throws {NotForHere} if it would do elsewhere
    * @throws {StratosError} if it would do nowhere
    */
-  async check(key: RecordKey, record: LexMap): Promise<void> {
+  async check(key: RecordKey, record: LexMap): Promise<readonly Boundary[]> {
     const { boundaries, references } = this.#validate(key, record)
+    if (references.length === 0) return boundaries
     const visible = new Map<AtUri, readonly Boundary[]>()
     for (const uri of references) {
       const found = await this.#find(uri)
@@ -101,6 +103,7 @@ export class ImportPolicy {
     }
     try {
       checkReferences(record, boundaries, visible)
+      return boundaries
     } catch (err) {
       throw err instanceof StratosError ? new NotForHere(err) : err
     }

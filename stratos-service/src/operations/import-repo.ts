@@ -1,5 +1,4 @@
 import {
-  decodeRecord,
   formatAtUri,
   mayWrite,
   StratosError,
@@ -9,24 +8,21 @@ import {
   type CarLimits,
   type Did,
   type OpenSpool,
-  type RecordBlock,
+  type PieceSpool,
   type RecordPolicy,
   type RepoHead,
   type UserViewer,
 } from 'stratos-core'
-import { EMPTY_TREE, SortedTree } from 'stratos-core/repo'
+import { EMPTY_TREE } from 'stratos-core/repo'
 import type { KeyedLock } from '../limits/keyed-lock.ts'
-import { Turns } from '../limits/turns.ts'
-import { ImportPolicy, NotForHere, parseBoundaryMap } from './import-policy.ts'
+import { ImportPolicy, parseBoundaryMap } from './import-policy.ts'
 import type { ImportSlots } from './import-slots.ts'
 import type { Members } from './members.ts'
-import { RepoArchive, type ArchivedRecord } from './repo-archive.ts'
+import { RepoArchive } from './repo-archive.ts'
+import { reviewArchive } from './review-archive.ts'
 import { storeArchive } from './store-archive.ts'
 import type { VisibleReferences } from './visible-references.ts'
 import type { StubSettings } from './write-records.ts'
-
-/** Of the list in the answer. */
-const MAX_LISTED = 1_000
 
 export interface ImportOptions {
   /** Entries of the form `from=to`. */
@@ -85,24 +81,24 @@ export class ImportRepo {
   ): Promise<ImportResult> {
     const { did } = author
     if (!mayWrite(author, did).allow) throw new StratosError('NotEnrolled', 'you are not enrolled here')
-    const { actors, policy, openSpool, slots } = this.#parts
+    const { actors, policy, openSpool, slots, limits } = this.#parts
     const map = parseBoundaryMap(options.map, author, policy)
     return slots.run(did, async () => {
       await actors.read(did, getEmptyHead)
-      const spool = await openSpool()
+      const [blocks, plan] = await Promise.all([openSpool.blocks(), openSpool.pieces()])
       try {
-        const archive = await RepoArchive.receive(body, did, spool, this.#parts.limits)
+        const archive = await RepoArchive.receive(body, did, blocks, limits)
         if (options.source !== undefined) await this.#verifySource(archive, did, options.source)
         const rules = new ImportPolicy({ archive, author, map, ...this.#parts })
-        const review = await reviewArchive(archive, rules, options.onForeign)
-        await this.#store(author, archive, rules, review)
-        const skipped = review.reasons.map(({ collection, rkey, reason }) => ({
+        const { accepted, skipped, reasons } = await reviewArchive(archive, rules, options.onForeign, plan)
+        if (accepted > 0) await this.#store(author, plan)
+        const listed = reasons.map(({ collection, rkey, reason }) => ({
           uri: formatAtUri({ did, collection, rkey }),
           reason,
         }))
-        return { imported: review.accepted, skipped, skippedCount: review.skipped.length }
+        return { imported: accepted, skipped: listed, skippedCount: skipped }
       } finally {
-        await spool.close()
+        await Promise.all([blocks.close(), plan.close()])
       }
     })
   }
@@ -118,13 +114,7 @@ export class ImportRepo {
     archive.verifyCommit(key)
   }
 
-  async #store(
-    { did, boundaries }: UserViewer,
-    archive: RepoArchive,
-    rules: ImportPolicy,
-    review: Review,
-  ): Promise<void> {
-    if (review.accepted === 0) return
+  async #store({ did, boundaries }: UserViewer, plan: PieceSpool): Promise<void> {
     const { actors, lock, members, stubs, nowMs } = this.#parts
     const keypair = await actors.signingKey(did)
     await lock.run(did, async () => {
@@ -132,8 +122,7 @@ export class ImportRepo {
       await stubs?.backlog.mark(did)
       await actors.transact(did, async (stores) => {
         const empty = await getEmptyHead(stores)
-        const records = acceptedRecords(archive, review)
-        await storeArchive({ did, empty, archive, rules, records, keypair, stores, stubs, nowMs: nowMs() })
+        await storeArchive({ did, keypair, stores, stubs, nowMs: nowMs() }, empty, plan)
       })
     })
     stubs?.backlog.wake(did)
@@ -146,76 +135,4 @@ async function getEmptyHead({ repo }: ActorStores): Promise<RepoHead> {
   if (head === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
   if (head.data.equals(EMPTY_TREE)) return head
   throw new StratosError('RepoAlreadyExists', 'an export can be imported into an empty repo only')
-}
-
-/** What is to become of the records of an archive. */
-interface Review {
-  readonly accepted: number
-  /** Which ones in the order of the archive, ascending, are left out. */
-  readonly skipped: readonly number[]
-  /** For the first of them. */
-  readonly reasons: readonly (ArchivedRecord & { readonly reason: string })[]
-}
-
-/** Looks at every record, and at the shape of the tree that they are in. */
-async function reviewArchive(
-  archive: RepoArchive,
-  rules: ImportPolicy,
-  onForeign: ImportOptions['onForeign'],
-): Promise<Review> {
-  const tree = new SortedTree(() => undefined)
-  const skipped: number[] = []
-  const reasons: (ArchivedRecord & { reason: string })[] = []
-  const turns = new Turns()
-  let count = 0
-  for (const record of archive.records()) {
-    tree.add(record.key, record.value)
-    const block = archive.getBlock(record.value)
-    const reason = await reasonAgainst(record, block, rules)
-    if (reason !== null && onForeign === 'refuse') throw new StratosError(reason.code, reason.message)
-    if (reason !== null) {
-      skipped.push(count)
-      if (reasons.length < MAX_LISTED) reasons.push({ ...record, reason: reason.message })
-    }
-    count += 1
-    await turns.after(block.bytes.byteLength)
-  }
-  if (!tree.root(() => undefined).equals(archive.data)) {
-    throw new StratosError('InvalidCar', 'the tree of records does not have the shape that its keys demand')
-  }
-  return { accepted: count - skipped.length, skipped, reasons }
-}
-
-/**
- * @returns why the record does not fit here, or null if it does
- * @throws {StratosError} if it would fit nowhere
- */
-async function reasonAgainst(
-  record: ArchivedRecord,
-  { bytes }: RecordBlock,
-  rules: ImportPolicy,
-): Promise<StratosError | null> {
-  try {
-    await rules.check(record, rules.translate(decodeRecord(bytes)))
-    return null
-  } catch (err) {
-    const cause = err instanceof NotForHere ? err.reason : err
-    if (!(cause instanceof StratosError)) throw err
-    const named = new StratosError(cause.code, `${record.key}: ${cause.message}`, { cause })
-    if (err instanceof NotForHere) return named
-    throw named
-  }
-}
-
-function* acceptedRecords(
-  archive: RepoArchive,
-  { skipped }: Review,
-): Generator<ArchivedRecord, void, undefined> {
-  let count = 0
-  let next = 0
-  for (const record of archive.records()) {
-    if (skipped[next] === count) next += 1
-    else yield record
-    count += 1
-  }
 }

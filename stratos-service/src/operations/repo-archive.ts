@@ -89,11 +89,6 @@ export class RepoArchive {
     return decodeRecord(this.getBlock(value).bytes)
   }
 
-  /** As `getRecord`, for a record that `getRecord` has returned before: what was found out about it still holds. */
-  getRecordAgain(value: Cid): LexMap {
-    return decode(this.getBlock(value).bytes) as LexMap
-  }
-
   /** @throws {StratosError} `InvalidCar` if it is missing */
   getBlock(cid: Cid): RecordBlock {
     const bytes = this.#spool.find(cid)

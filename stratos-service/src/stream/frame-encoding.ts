@@ -1,6 +1,6 @@
 import { encode } from '@atproto/lex-cbor'
+import { CborWriter } from 'stratos-core'
 import type { CommitMessage, EnrollmentMessage, RecordOp } from '../operations/feed-message.ts'
-import { CborWriter } from './cbor-writer.ts'
 import type { StreamEncoding } from './encoding.ts'
 
 const COMMIT = encode({ op: 1, t: '#commit' })

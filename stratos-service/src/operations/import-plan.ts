@@ -1,0 +1,139 @@
+import { deserialize, serialize } from 'node:v8'
+import {
+  CID_BYTES,
+  readCid,
+  type Boundary,
+  type Cid,
+  type PieceSpool,
+  type RecordBlock,
+  type RecordKey,
+  type RecordLink,
+} from 'stratos-core'
+
+/** As many as one request may write; an event names no more. */
+const RECORDS_PER_COMMIT = 200
+/** What is in memory at a time. A commit has at least one record. */
+const BYTES_PER_COMMIT = 2 * 1024 * 1024
+
+/** A record of which everything is known that is to be stored. */
+export interface PlannedRecord extends RecordKey {
+  readonly block: RecordBlock
+  readonly boundaries: readonly Boundary[]
+  /** CIDs of the blobs it refers to. */
+  readonly blobs: readonly string[]
+  readonly links: readonly RecordLink[]
+  /** As the record has it, whatever that is worth. */
+  readonly createdAt: string | undefined
+}
+
+/** What one of the commits writes that fill an empty repo. */
+export interface PlannedCommit {
+  readonly records: readonly PlannedRecord[]
+  /** Nodes of the tree that no later commit changes; in the last one, all others too. */
+  readonly nodes: readonly RecordBlock[]
+  /** Root of the tree as it is with these records and those before. */
+  readonly data: Cid
+  readonly last: boolean
+}
+
+/** Writes down what is to be imported, commit by commit, so that memory need not hold it. */
+export class PlanWriter {
+  readonly #spool: PieceSpool
+  #records: PlannedRecord[] = []
+  #nodes: RecordBlock[] = []
+  #bytes = 0
+
+  constructor(spool: PieceSpool) {
+    this.#spool = spool
+  }
+
+  /** Whether the commit has to end before a record of so many bytes. */
+  isFullFor(bytes: number): boolean {
+    const { length } = this.#records
+    return length === RECORDS_PER_COMMIT || (length > 0 && this.#bytes + bytes > BYTES_PER_COMMIT)
+  }
+
+  addRecord(record: PlannedRecord): void {
+    this.#records.push(record)
+    this.#bytes += record.block.bytes.byteLength
+  }
+
+  addNode(node: RecordBlock): void {
+    this.#nodes.push(node)
+  }
+
+  /** Ends a commit. @param data root of the tree with its records */
+  async endCommit(data: Cid, last: boolean): Promise<void> {
+    const commit = { records: this.#records, nodes: this.#nodes, data, last }
+    this.#records = []
+    this.#nodes = []
+    this.#bytes = 0
+    await this.#spool.put(encodePlannedCommit(commit))
+    if (last) await this.#spool.seal()
+  }
+}
+
+/** All commits of a plan, in order. */
+export function* readPlan(spool: PieceSpool): Generator<PlannedCommit, void, undefined> {
+  for (const piece of spool.pieces()) yield decodePlannedCommit(piece)
+}
+
+type Details = [
+  collection: PlannedRecord['collection'],
+  rkey: PlannedRecord['rkey'],
+  boundaries: PlannedRecord['boundaries'],
+  blobs: PlannedRecord['blobs'],
+  links: PlannedRecord['links'],
+  createdAt: string | undefined,
+]
+
+/** The blocks are one piece of memory, as it takes long to write many. */
+interface EncodedCommit {
+  readonly details: readonly Details[]
+  readonly data: Uint8Array
+  readonly last: boolean
+  /** First of the records, then of the nodes: lengths of the contents, and each CID with its contents. */
+  readonly lengths: readonly number[]
+  readonly blocks: Uint8Array
+}
+
+function encodePlannedCommit({ records, nodes, data, last }: PlannedCommit): Uint8Array {
+  const blocks = [...records.map(({ block }) => block), ...nodes]
+  return serialize({
+    details: records.map((record) => [
+      record.collection,
+      record.rkey,
+      record.boundaries,
+      record.blobs,
+      record.links,
+      record.createdAt,
+    ]),
+    data: data.bytes,
+    last,
+    lengths: blocks.map(({ bytes }) => bytes.byteLength),
+    blocks: Buffer.concat(blocks.flatMap(({ cid, bytes }) => [cid.bytes, bytes])),
+  } satisfies EncodedCommit)
+}
+
+function decodePlannedCommit(piece: Uint8Array): PlannedCommit {
+  const { details, data, last, lengths, blocks } = deserialize(piece) as EncodedCommit
+  let at = 0
+  const found = lengths.map((length) => {
+    const start = at + CID_BYTES
+    const block = { cid: cidAt(blocks, at), bytes: blocks.subarray(start, start + length) }
+    at = start + length
+    return block
+  })
+  const records = details.map(([collection, rkey, boundaries, blobs, links, createdAt], index) => {
+    const block = found[index]
+    if (block === undefined) throw new Error('the plan of an import lacks a block')
+    return { collection, rkey, boundaries, blobs, links, createdAt, block }
+  })
+  return { records, nodes: found.slice(records.length), data: cidAt(data, 0), last }
+}
+
+function cidAt(bytes: Uint8Array, at: number): Cid {
+  const cid = readCid(bytes, at)
+  if (cid === null) throw new Error('the plan of an import is damaged')
+  return cid
+}
