@@ -232,12 +232,17 @@ export function readConfig(source: Readonly<Record<string, string | undefined>>)
     problems.push('STRATOS_SYNC_TOKEN must have at least 32 characters')
   }
   if (!env.STRATOS_ALLOW_PRIVATE_ADDRESSES) {
-    const { STRATOS_SERVICE_URL: services, BSKY_REPO_PROVIDER: provider } = env
-    const addresses = [...services, provider, env.STRATOS_HANDLE_RESOLVER_URL].filter((url) => url !== '')
-    if (addresses.some((url) => !url.startsWith('https:'))) {
-      problems.push(
-        'STRATOS_SERVICE_URL, BSKY_REPO_PROVIDER and STRATOS_HANDLE_RESOLVER_URL must be https (or wss) addresses',
-      )
+    for (const name of [
+      'STRATOS_SERVICE_URL',
+      'BSKY_REPO_PROVIDER',
+      'STRATOS_HANDLE_RESOLVER_URL',
+    ] as const) {
+      const open = [env[name]].flat().find((url) => url !== '' && !url.startsWith('https:'))
+      if (open !== undefined) {
+        problems.push(
+          `${name} has ${open}, but must be https (or wss) unless STRATOS_ALLOW_PRIVATE_ADDRESSES is true`,
+        )
+      }
     }
   }
   if (!env.STRATOS_INDEXER_API && env.STRATOS_INDEXER_SEARCH_BOUNDARIES.length > 0) {

@@ -51,7 +51,9 @@ export async function startHealthServer(
     })
   })
   server.listen(listen.port, listen.host)
-  await once(server, 'listening')
+  await once(server, 'listening').catch((cause: unknown) => {
+    throw new Error(`HEALTH_PORT: no listening on ${listen.host}:${listen.port}`, { cause })
+  })
   const address = server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : listen.port,

@@ -11,6 +11,7 @@ describe('the command line', () => {
       layout: undefined,
       webapp: true,
       indexer: true,
+      appviews: [],
       enrolled: false,
       json: false,
       verbose: false,
@@ -19,7 +20,7 @@ describe('the command line', () => {
 
   it('takes every option', () => {
     const line =
-      '--port-base 4100 --data-dir d --storage postgres --layout shared --no-webapp --no-indexer --enrolled --json --verbose'
+      '--port-base 4100 --data-dir d --storage postgres --layout shared --no-webapp --no-indexer --appview did:web:localhost%3A4200 --appview did:plc:abc --enrolled --json --verbose'
     expect(parseCliOptions(line.split(' '))).toMatchObject({
       portBase: 4100,
       dataDir: 'd',
@@ -27,6 +28,7 @@ describe('the command line', () => {
       layout: 'shared',
       webapp: false,
       indexer: false,
+      appviews: ['did:web:localhost%3A4200', 'did:plc:abc'],
       enrolled: true,
       json: true,
       verbose: true,
@@ -38,6 +40,7 @@ describe('the command line', () => {
     ['--storage postgres --layout flat', /schema or shared/],
     ['--layout shared', /needs --storage postgres/],
     ['--port-base 80', /1024 to 65531/],
+    ['--appview indexer.example.com', /must be a DID/],
     ['--port-base 0x1000', /1024 to 65531/],
     ['--port-base 65532', /1024 to 65531/],
     ['--colour', /--colour/],

@@ -16,6 +16,7 @@ Usage: npm start -- [options]
                     each of them, or shared, one schema for all
   --no-webapp       leave out the web app
   --no-indexer      leave out the indexer; the web app has no timeline then
+  --appview DID     let an AppView of yours read from the service, as the indexer may; can be repeated
   --enrolled        enroll the three accounts: alice and bob get the boundaries general
                     and writers, carol gets other
   --json            print one line of JSON on standard output when all is ready;
@@ -32,6 +33,7 @@ export interface CliOptions {
   readonly layout: 'schema' | 'shared' | undefined
   readonly webapp: boolean
   readonly indexer: boolean
+  readonly appviews: readonly string[]
   readonly enrolled: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -58,6 +60,7 @@ export function parseCliOptions(args: readonly string[]): CliOptions {
     layout,
     webapp: !values['no-webapp'],
     indexer: !values['no-indexer'],
+    appviews: values.appview.map(parseAppview),
     enrolled: values.enrolled,
     json: values.json,
     verbose: values.verbose,
@@ -75,6 +78,7 @@ function parse(args: readonly string[]) {
         layout: { type: 'string' },
         'no-webapp': { type: 'boolean', default: false },
         'no-indexer': { type: 'boolean', default: false },
+        appview: { type: 'string', multiple: true, default: [] },
         enrolled: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
@@ -91,6 +95,11 @@ function oneOf<const T extends string>(name: string, given: string, allowed: rea
   const found = allowed.find((value) => value === given)
   if (found === undefined) throw new UsageError(`${name} must be ${allowed.join(' or ')}, not ${given}`)
   return found
+}
+
+function parseAppview(raw: string): string {
+  if (!/^did:[a-z]+:[\w.%:-]+$/.test(raw)) throw new UsageError(`--appview must be a DID, not ${raw}`)
+  return raw
 }
 
 function parsePortBase(raw: string | undefined): number | undefined {

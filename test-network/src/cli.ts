@@ -41,6 +41,7 @@ async function run(options: CliOptions): Promise<number> {
       layout: options.layout,
       webapp: options.webapp,
       indexer: options.indexer,
+      appviews: options.appviews,
       enrolled: options.enrolled,
       minLogLevel: options.verbose ? 0 : 40,
       log: say,

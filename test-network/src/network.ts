@@ -23,6 +23,8 @@ export interface NetworkOptions extends PlaceOptions {
   readonly enrolled?: boolean
   /** Starts an indexer that follows the service and has a database of the same kind; default false. */
   readonly indexer?: boolean
+  /** DIDs of further services that may read for their viewers. */
+  readonly appviews?: readonly string[]
   /** Settings of the service on top of the network's own. */
   readonly serviceEnv?: Readonly<Record<string, string>>
   /** Receives progress, and what the service logs from `minLogLevel` on. */
@@ -124,7 +126,9 @@ async function build(
   const storageEnv = postgresEnv(postgresUrl, options.layout)
 
   const indexer = options.indexer === true ? await buildIndexer() : null
-  const allowed: Record<string, string> = indexer === null ? {} : { STRATOS_ALLOWED_APPVIEWS: indexer.did }
+  const appviews = [...(indexer === null ? [] : [indexer.did]), ...(options.appviews ?? [])]
+  const allowed: Record<string, string> =
+    appviews.length === 0 ? {} : { STRATOS_ALLOWED_APPVIEWS: appviews.join() }
 
   step('starting the service …')
   await place.service.release()

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 
 export interface FrameOptions {
@@ -12,8 +13,9 @@ export class RefusedError extends Error {
   override name = 'RefusedError'
   readonly status: number
 
-  constructor(status: number) {
-    super(`the stream was refused with ${status}`)
+  /** @param reason what the other end says about it; may be empty */
+  constructor(status: number, reason: string) {
+    super(`the stream was refused with ${status}${reason === '' ? '' : `, ${reason}`}`)
     this.status = status
   }
 }
@@ -24,6 +26,9 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 const CONNECT_WITHIN_MS = 15_000
 /** Services ask every 30 s whether we are there. */
 const SILENT_FOR_MS = 100_000
+const MAX_REASON_BYTES = 4096
+const MAX_REASON_LENGTH = 300
+const REASON_WITHIN_MS = 5_000
 
 /**
  * Yields the frames of a stream, all that have come at a time, until the other end closes it or the signal aborts. Who reads
@@ -55,8 +60,10 @@ export async function* readFrames(url: string, options: FrameOptions): AsyncGene
   socket.on('open', onOpen)
   socket.on('ping', heard)
   socket.on('unexpected-response', (_request, response) => {
-    end(new RefusedError(response.statusCode ?? 0))
-    socket.terminate()
+    void readReason(response).then((reason) => {
+      end(new RefusedError(response.statusCode ?? 0, reason))
+      socket.terminate()
+    })
   })
   socket.on('error', end)
   socket.on('close', () => end(null))
@@ -94,5 +101,28 @@ export async function* readFrames(url: string, options: FrameOptions): AsyncGene
     clearTimeout(silence)
     signal.removeEventListener('abort', onAbort)
     socket.terminate()
+  }
+}
+
+/** What a refusal says in the form of XRPC, in one line; empty for what has another form or does not come soon. */
+async function readReason(response: IncomingMessage): Promise<string> {
+  const impatience = setTimeout(() => response.destroy(), REASON_WITHIN_MS)
+  try {
+    let text = ''
+    for await (const chunk of response) {
+      text += String(chunk)
+      if (text.length > MAX_REASON_BYTES) return ''
+    }
+    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown }
+    return [error, message]
+      .filter((part) => typeof part === 'string')
+      .join(': ')
+      .slice(0, MAX_REASON_LENGTH)
+  } catch (err) {
+    // The status is said in any case.
+    if (err instanceof Error) return ''
+    throw err
+  } finally {
+    clearTimeout(impatience)
   }
 }

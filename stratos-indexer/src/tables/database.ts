@@ -38,8 +38,16 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   return { kind: settings.kind, db, close: () => db.destroy() }
 }
 
+function openFile(file: string): Sqlite.Database {
+  try {
+    return new Sqlite(file)
+  } catch (err) {
+    throw new Error(`the SQLite database ${file} cannot be opened`, { cause: err })
+  }
+}
+
 function openSqlite(file: string): Db {
-  const database = new Sqlite(file)
+  const database = openFile(file)
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
   database.pragma('busy_timeout = 5000')
