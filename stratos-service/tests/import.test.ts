@@ -12,7 +12,14 @@ import { accountOf, useNetwork } from './_util/network.ts'
 import { exportCar, readOffline } from './_util/offline.ts'
 import { POST, post } from './_util/post.ts'
 
-const network = useNetwork({ enrolled: true, serviceEnv: { STRATOS_WRITE_RATE_MAX_WRITES: '100000' } })
+const MAX_BYTES = 4_000_000
+const network = useNetwork({
+  enrolled: true,
+  serviceEnv: {
+    STRATOS_WRITE_RATE_MAX_WRITES: '100000',
+    STRATOS_IMPORT_MAX_BYTES: String(MAX_BYTES),
+  },
+})
 const IMPORT = 'zone.stratos.repo.importRepo'
 const CAR = 'application/vnd.ipld.car'
 const NOTE = 'zone.stratos.test.note'
@@ -270,6 +277,18 @@ describe('what is no acceptable export', () => {
       const { status, body } = await importCar(car)
       expect([status, body.error]).toEqual([400, 'InvalidCar'])
     }
+  })
+
+  it('IMP-011: one record under many keys counts each time', async () => {
+    const note = { $type: NOTE, text: 'x'.repeat(200_000) }
+    const car = await archiveOf(
+      did,
+      Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`${NOTE}/key${n}`, note])),
+    )
+    expect(car.length).toBeLessThan(MAX_BYTES / 10)
+    const { status, body } = await importCar(car)
+    expect([status, body.error]).toEqual([400, 'InvalidCar'])
+    expect(body.message).toContain('together')
   })
 
   it('IMP-015: blocks that belong to nothing are not kept', async () => {

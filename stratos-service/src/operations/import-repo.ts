@@ -90,7 +90,8 @@ export class ImportRepo {
         const archive = await RepoArchive.receive(body, did, blocks, limits)
         if (options.source !== undefined) await this.#verifySource(archive, did, options.source)
         const rules = new ImportPolicy({ archive, author, map, ...this.#parts })
-        const { accepted, skipped, reasons } = await reviewArchive(archive, rules, options.onForeign, plan)
+        const review = { ...options, maxBytes: limits.maxBytes }
+        const { accepted, skipped, reasons } = await reviewArchive(archive, rules, review, plan)
         if (accepted > 0) await this.#store(author, plan)
         const listed = reasons.map(({ collection, rkey, reason }) => ({
           uri: formatAtUri({ did, collection, rkey }),

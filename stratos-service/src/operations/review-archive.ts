@@ -25,17 +25,23 @@ export interface Review {
   readonly reasons: readonly (ArchivedRecord & { readonly reason: string })[]
 }
 
+export interface ReviewOptions {
+  /** What becomes of a record that does not fit here. */
+  readonly onForeign: 'skip' | 'refuse'
+  /** Of all records. One that is there under several keys counts each time: followers get it as often. */
+  readonly maxBytes: number
+}
+
 /**
  * Looks at every record, and at the shape of the tree that they are in, and writes down what is to be stored of them.
  *
- * @param onForeign what becomes of a record that does not fit here
  * @param spool gets the plan, if any record is accepted
  * @throws {StratosError} `InvalidCar`, or why a record is refused
  */
 export async function reviewArchive(
   archive: RepoArchive,
   rules: ImportPolicy,
-  onForeign: 'skip' | 'refuse',
+  { onForeign, maxBytes }: ReviewOptions,
   spool: PieceSpool,
 ): Promise<Review> {
   const plan = new PlanWriter(spool)
@@ -45,10 +51,14 @@ export async function reviewArchive(
   const reasons: (ArchivedRecord & { reason: string })[] = []
   const turns = new Turns()
   let count = 0
+  let bytes = 0
   let skipped = 0
   for (const record of archive.records()) {
     const { key, value } = record
     const block = archive.getBlock(value)
+    bytes += block.bytes.byteLength
+    if (bytes > maxBytes)
+      throw new StratosError('InvalidCar', `the records may have at most ${maxBytes} bytes together`)
     const verdict = await judge(record, block, rules)
     if ('reason' in verdict && onForeign === 'refuse') throw verdict.reason
     const planned = 'reason' in verdict ? null : verdict

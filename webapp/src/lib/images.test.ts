@@ -28,6 +28,14 @@ describe('parseImages', () => {
       'another reference',
       embed([{ image: { ref: { $link: 'javascript:alert(1)' } } }, { image: { ref: {} } }]),
     ],
+    [
+      'what cannot be made text',
+      embed([
+        { image: { ref: { toString: 1 } } },
+        { image: { ref: { toString: {}, valueOf: {} } } },
+        { image: { ref: Object.create(null) as object } },
+      ]),
+    ],
   ])('finds none in %s', (_, value) => {
     expect(parseImages(value)).toEqual([])
   })

@@ -49,6 +49,7 @@ export function parseImages(value: unknown): PostImage[] {
 function cidOf(image: unknown): string | null {
   const { ref } = (image ?? {}) as { ref?: { $link?: unknown } | null }
   if (ref === undefined || ref === null) return null
-  const cid = typeof ref.$link === 'string' ? ref.$link : String(ref)
+  // Authors choose the members of a record: `toString` may be one of them, and then it is no function.
+  const cid = typeof ref.$link === 'string' ? ref.$link : typeof ref.toString === 'function' ? `${ref}` : ''
   return /^baf[a-z2-7]{20,}$/.test(cid) ? cid : null
 }
