@@ -173,6 +173,68 @@ describe.skipIf(!existsSync(CHROMIUM.executablePath))('the web app in a real bro
   )
 
   it(
+    'shows links as such, leads from a post to its author, and deletes everything of whoever leaves',
+    { timeout: 120_000 },
+    async () => {
+      const [alice, bob] = network.accounts
+      if (alice === undefined || bob === undefined) throw new Error('the cast is missing')
+      const his = await openApp(DESKTOP)
+      await signIn(his, bob)
+      await expectState(his, 'Enrolled')
+      const text = 'Read https://example.com/lake.\n\nIt is (almost) true'
+      await his.getByTestId('composer-text').fill(text)
+      await his.getByTestId('boundary-general').check()
+      await his.getByTestId('post-submit').click()
+
+      const hers = await openApp(PHONE)
+      await signIn(hers, alice)
+      const post = hers.getByTestId('post').filter({ hasText: 'almost' })
+      await post.waitFor()
+      expect(await post.getByTestId('post-text').innerText()).toBe(text)
+      const link = post.getByRole('link')
+      expect(await link.getAttribute('href')).toBe('https://example.com/lake')
+      expect(await link.getAttribute('rel')).toContain('noopener')
+      await post.getByTestId('post-author').click()
+      await hers.getByTestId('feed-title').filter({ hasText: bob.handle }).waitFor()
+
+      await his.getByTestId('your-data').locator('summary').click()
+      const saved = his.waitForEvent('download')
+      await his.getByTestId('download').click()
+      expect((await saved).suggestedFilename()).toBe(`stratos-${bob.did.replaceAll(':', '-')}.car`)
+      await his.getByTestId('leave').click()
+      await his.screenshot({ path: join(pictures, 'bob-leaves.png') })
+      await his.getByTestId('leave-stay').click()
+      await his.getByTestId('leave').click()
+      await his.getByTestId('leave-confirm').click()
+      await expectState(his, 'Not enrolled')
+      await his.getByTestId('message').filter({ hasText: 'You have left' }).waitFor()
+      await hers.getByTestId('refresh').click()
+      await hers.getByTestId('feed-empty').waitFor()
+      await his.reload()
+      await expectState(his, 'Not enrolled')
+    },
+  )
+
+  it(
+    'ends the session of its key with the service when somebody signs out',
+    { timeout: 60_000 },
+    async () => {
+      const [alice] = network.accounts
+      if (alice === undefined) throw new Error('the cast is missing')
+      const page = await openApp(DESKTOP)
+      await signIn(page, alice)
+      await expectState(page, 'Enrolled')
+      const ended = page.waitForResponse(
+        (response) => response.url().endsWith('zone.stratos.server.deleteSession') && response.ok(),
+      )
+      await page.getByTestId('sign-out').click()
+      await ended
+      await page.getByTestId('sign-in').waitFor()
+      await page.getByTestId('message').filter({ hasText: 'You are signed out.' }).waitFor()
+    },
+  )
+
+  it(
     'says when the timeline is away, and that an app without one has none',
     { timeout: 90_000 },
     async () => {

@@ -12,6 +12,8 @@ describe('parsePost', () => {
       did: 'did:plc:alice',
       rkey: '3jzfcijpj2z2a',
       text: 'hello',
+      parts: [{ text: 'hello', href: null }],
+      isAnswer: false,
       createdAt: new Date('2024-01-15T12:00:00.000Z'),
       boundaries: ['did:web:a.example/general'],
       images: [],

@@ -1,5 +1,6 @@
 import { boundariesOf, parseBoundary } from 'stratos-client'
 import { parseImages, type PostImage } from './images.ts'
+import { splitText, type TextPart } from './rich-text.ts'
 
 /** A private post as it is shown. */
 export interface Post {
@@ -8,6 +9,10 @@ export interface Post {
   did: string
   rkey: string
   text: string
+  /** the text, taken apart at its links */
+  parts: TextPart[]
+  /** whether it answers another post */
+  isAnswer: boolean
   /** null when the record holds no usable time */
   createdAt: Date | null
   /** fully qualified */
@@ -18,13 +23,16 @@ export interface Post {
 /** Reads a post out of a record, whatever its author wrote into it. */
 export function parsePost(record: { uri: string; value: unknown }): Post {
   const { uri, value } = record
-  const { text, createdAt } = (value ?? {}) as { text?: unknown; createdAt?: unknown }
+  const { text: written, createdAt, facets, reply } = (value ?? {}) as Record<string, unknown>
+  const text = typeof written === 'string' ? written : ''
   const time = typeof createdAt === 'string' ? new Date(createdAt) : null
   return {
     uri,
     did: uri.split('/')[2] ?? '',
     rkey: uri.slice(uri.lastIndexOf('/') + 1),
-    text: typeof text === 'string' ? text : '',
+    text,
+    parts: splitText(text, facets),
+    isAnswer: typeof reply === 'object' && reply !== null,
     createdAt: time !== null && !Number.isNaN(time.getTime()) ? time : null,
     boundaries: boundariesOf(value),
     images: parseImages(value),

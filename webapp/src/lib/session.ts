@@ -3,9 +3,17 @@ import {
   buildAtprotoLoopbackClientMetadata,
   type OAuthSession,
 } from '@atproto/oauth-client-browser'
-import { buildAppviewScopes, buildStratosScopes, fetchServiceDid } from 'stratos-client'
+import {
+  buildAppviewScopes,
+  buildStratosScopes,
+  callStratos,
+  createStratosFetchHandler,
+  fetchServiceDid,
+} from 'stratos-client'
 import type { Config } from './config.ts'
 import { TIMELINE_METHODS } from './timeline.ts'
+
+const END_WITHIN_MS = 5_000
 
 /** Someone who is signed in. */
 export interface Account {
@@ -23,6 +31,7 @@ export interface SignIn {
   restore(): Promise<Account | null>
   /** Leaves the page for the user's PDS. */
   start(handle: string): Promise<void>
+  /** Signs out on the PDS, and before that ends the key's session with the service. */
   end(account: Account): Promise<void>
 }
 
@@ -49,7 +58,15 @@ export async function openSignIn(config: Config, onEnded: (did: string) => void)
       await client.signIn(normalizeHandle(handle), { scope })
     },
     async end(account) {
-      await client.revoke(account.did)
+      const signal = AbortSignal.timeout(END_WITHIN_MS)
+      const once = { serviceDid, retry: { attempts: 1 } }
+      try {
+        // The service does not hear of a sign-out at the PDS: the key would go on working there.
+        const call = createStratosFetchHandler(account.session, config.serviceUrl, once)
+        await callStratos(call, 'zone.stratos.server.deleteSession', { signal })
+      } finally {
+        await client.revoke(account.did)
+      }
     },
   }
 }

@@ -3,6 +3,7 @@ import { createStratosAgent, type StratosSession } from 'stratos-client'
 import type { Config } from './config.ts'
 import { parsePost, type Post } from './feed.ts'
 import type { DraftImage } from './images.ts'
+import { findLinks } from './rich-text.ts'
 
 export const POST_COLLECTION = 'zone.stratos.feed.post'
 const PAGE_SIZE = 20
@@ -59,9 +60,11 @@ export async function createPost(
       return { image: data.blob, alt: alt.trim() }
     }),
   )
+  const facets = findLinks(text)
   const record = {
     $type: POST_COLLECTION,
     text,
+    ...(facets.length === 0 ? {} : { facets }),
     boundary: {
       $type: 'zone.stratos.boundary.defs#Domains',
       values: boundaries.map((value) => ({ $type: 'zone.stratos.boundary.defs#Domain', value })),
