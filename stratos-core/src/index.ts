@@ -115,6 +115,7 @@ export type {
   AuditNote,
   AuditedAction,
   BacklogStore,
+  AddedBlock,
   BlobCheck,
   BlobEntry,
   BlobIndex,

@@ -11,14 +11,32 @@ export function databaseOf({ directory }: Network, did: string): string {
   return join(directory, 'service', 'data', 'actors', prefix, did, 'stratos.sqlite')
 }
 
-/** The floor of an export: a server that sends the blocks of a repo as they are in the database, and nothing else. */
-export async function openRows(
-  network: Network,
-  did: string,
-): Promise<{ readonly url: string; readonly close: () => void }> {
-  const module = fileURLToPath(new URL('./block-rows-server.ts', import.meta.url))
-  const place = network.postgresUrl ?? databaseOf(network, did)
-  const child = fork(module, [place], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+/** A process that does what cannot be left out, and nothing else. */
+export interface FloorServer {
+  readonly url: string
+  readonly close: () => void
+}
+
+/** The floor of an export: sends the blocks of a repo as they are in the database. */
+export async function openRows(network: Network, did: string): Promise<FloorServer> {
+  return openFloor('./block-rows-server.ts', [placeOf(network, did)])
+}
+
+/**
+ * The floor of an import: takes in a file, takes the SHA-256 of each block, and inserts them in one durable transaction into a
+ * table like the service's.
+ */
+export async function openSink(network: Network, did: string): Promise<FloorServer> {
+  return openFloor('./block-sink-server.ts', [placeOf(network, did), network.directory])
+}
+
+function placeOf(network: Network, did: string): string {
+  return network.postgresUrl ?? databaseOf(network, did)
+}
+
+async function openFloor(file: string, args: readonly string[]): Promise<FloorServer> {
+  const module = fileURLToPath(new URL(file, import.meta.url))
+  const child = fork(module, args, { execArgv: ['--disable-warning=ExperimentalWarning'] })
   const [url] = (await once(child, 'message')) as [string]
   return { url, close: () => void child.kill() }
 }

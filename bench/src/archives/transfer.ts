@@ -15,8 +15,13 @@ export async function download(url: string, signer: Signer | null): Promise<Tran
   return { ms: performance.now() - startedAt, bytes }
 }
 
-/** Sends a body. @returns the answer @throws {Error} unless it is 200 */
-export async function upload(url: string, signer: Signer, body: Buffer, type: string): Promise<Transfer> {
+/** Sends a body. @param signer null sends as nobody @returns the answer @throws {Error} unless it is 200 */
+export async function upload(
+  url: string,
+  signer: Signer | null,
+  body: Buffer,
+  type: string,
+): Promise<Transfer> {
   const startedAt = performance.now()
   const bytes = await exchange('POST', url, signer, { body, type })
   return { ms: performance.now() - startedAt, bytes }

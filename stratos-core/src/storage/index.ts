@@ -32,6 +32,6 @@ export type {
   StoredRecord,
 } from './record-store.ts'
 export type { ReplayStore } from './replay-store.ts'
-export type { BlockChanges, RepoHead, RepoStore } from './repo-store.ts'
+export type { AddedBlock, BlockChanges, RepoHead, RepoStore } from './repo-store.ts'
 export type { SessionKey, SessionStore } from './session-store.ts'
 export type { RateAllowance, WriteRate, WriteRateLimiter } from './write-rate-limiter.ts'

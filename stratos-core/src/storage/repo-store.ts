@@ -20,6 +20,15 @@ export interface BlockChanges {
   readonly removedRecords: readonly string[]
 }
 
+/** A block of a commit that is not the only one of its transaction. */
+export interface AddedBlock {
+  /** Base32 text form. */
+  readonly cid: string
+  readonly bytes: Uint8Array
+  /** Of the commit that brings it. */
+  readonly rev: Tid
+}
+
 /** Head and blocks of one repo. */
 export interface RepoStore {
   findHead(): Promise<RepoHead | null>
@@ -40,4 +49,11 @@ export interface RepoStore {
    * @throws {StratosError} `ConcurrentModification` if the head is not `previous`
    */
   applyCommit(previous: RepoHead | null, next: RepoHead, changes: BlockChanges): Promise<void>
+  /**
+   * Adds blocks of several commits, of which `applyCommit` is told the last one in the same transaction. What is there
+   * already stays as it is.
+   *
+   * @param blocks best in the order of their CIDs: neighbours in an index are written together then
+   */
+  addBlocks(blocks: readonly AddedBlock[]): Promise<void>
 }

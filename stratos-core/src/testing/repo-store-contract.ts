@@ -53,6 +53,30 @@ export function repoStoreContract(open: () => Actors): void {
   })
 
   describe('blocks', () => {
+    it('of several commits are added at once, each since its own, and what is there already stays', async () => {
+      const did = await newActor(open())
+      const [first, second, third] = await Promise.all([
+        head('first', 1),
+        head('second', 2),
+        head('third', 3),
+      ])
+      const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(block))
+      await commit(did, first, second, { added: new Map([a!]) })
+      await open().transact(did, async ({ repo }) => {
+        await repo.addBlocks([
+          { cid: a![0], bytes: a![1], rev: third.rev },
+          { cid: b![0], bytes: b![1], rev: second.rev },
+          { cid: c![0], bytes: c![1], rev: third.rev },
+        ])
+        await repo.applyCommit(second, third, NOTHING)
+      })
+      const cids = [a!, b!, c!].map(([cid]) => cid)
+      expect([...(await read(did, (repo) => repo.findBlocks(cids))).keys()].toSorted()).toEqual(
+        cids.toSorted(),
+      )
+      expect([...(await read(did, (repo) => repo.findBlocks(cids, second.rev))).keys()]).toEqual([c![0]])
+    })
+
     it('are found one by one and together, and absent when unknown', async () => {
       const did = await newActor(open())
       const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(block))

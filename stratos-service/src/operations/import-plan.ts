@@ -78,18 +78,14 @@ export function* readPlan(spool: PieceSpool): Generator<PlannedCommit, void, und
   for (const piece of spool.pieces()) yield decodePlannedCommit(piece)
 }
 
-type Details = [
-  collection: PlannedRecord['collection'],
-  rkey: PlannedRecord['rkey'],
-  boundaries: PlannedRecord['boundaries'],
-  blobs: PlannedRecord['blobs'],
-  links: PlannedRecord['links'],
-  createdAt: string | undefined,
-]
-
-/** The blocks are one piece of memory, as it takes long to write many. */
+/** Most records have one of few collections and boundaries, and neither blobs nor links; many small values take long. */
 interface EncodedCommit {
-  readonly details: readonly Details[]
+  readonly kinds: readonly Kind[]
+  /** One for each record, as are the next two: which kind it has. */
+  readonly kindOf: readonly number[]
+  readonly rkeys: readonly PlannedRecord['rkey'][]
+  readonly createdAt: readonly (string | undefined)[]
+  readonly pointers: readonly (readonly [record: number, Pointers])[]
   readonly data: Uint8Array
   readonly last: boolean
   /** First of the records, then of the nodes: lengths of the contents, and each CID with its contents. */
@@ -97,17 +93,32 @@ interface EncodedCommit {
   readonly blocks: Uint8Array
 }
 
+type Kind = Pick<PlannedRecord, 'collection' | 'boundaries'>
+type Pointers = Pick<PlannedRecord, 'blobs' | 'links'>
+
+const NO_POINTERS: Pointers = { blobs: [], links: [] }
+
 function encodePlannedCommit({ records, nodes, data, last }: PlannedCommit): Uint8Array {
   const blocks = [...records.map(({ block }) => block), ...nodes]
+  const kinds = new Map<string, Kind>()
+  const numbers = new Map<string, number>()
+  const kindOf = records.map(({ collection, boundaries }) => {
+    const name = [collection, ...boundaries].join(' ')
+    const known = numbers.get(name)
+    if (known !== undefined) return known
+    kinds.set(name, { collection, boundaries })
+    numbers.set(name, numbers.size)
+    return numbers.size - 1
+  })
+  const pointers = records.flatMap(({ blobs, links }, index) =>
+    blobs.length + links.length === 0 ? [] : [[index, { blobs, links }] as const],
+  )
   return serialize({
-    details: records.map((record) => [
-      record.collection,
-      record.rkey,
-      record.boundaries,
-      record.blobs,
-      record.links,
-      record.createdAt,
-    ]),
+    kinds: [...kinds.values()],
+    kindOf,
+    rkeys: records.map(({ rkey }) => rkey),
+    createdAt: records.map(({ createdAt }) => createdAt),
+    pointers,
     data: data.bytes,
     last,
     lengths: blocks.map(({ bytes }) => bytes.byteLength),
@@ -116,24 +127,31 @@ function encodePlannedCommit({ records, nodes, data, last }: PlannedCommit): Uin
 }
 
 function decodePlannedCommit(piece: Uint8Array): PlannedCommit {
-  const { details, data, last, lengths, blocks } = deserialize(piece) as EncodedCommit
+  const encoded = deserialize(piece) as EncodedCommit
+  const { kinds, kindOf, rkeys, createdAt, data, last, lengths } = encoded
   let at = 0
-  const found = lengths.map((length) => {
+  const blocks = lengths.map((length) => {
     const start = at + CID_BYTES
-    const block = { cid: cidAt(blocks, at), bytes: blocks.subarray(start, start + length) }
+    const block = { cid: cidAt(encoded.blocks, at), bytes: encoded.blocks.subarray(start, start + length) }
     at = start + length
     return block
   })
-  const records = details.map(([collection, rkey, boundaries, blobs, links, createdAt], index) => {
-    const block = found[index]
-    if (block === undefined) throw new Error('the plan of an import lacks a block')
-    return { collection, rkey, boundaries, blobs, links, createdAt, block }
+  const pointers = new Map(encoded.pointers)
+  const records = rkeys.map((rkey, index) => {
+    const kind = kinds[kindOf[index] ?? -1]
+    const block = blocks[index]
+    if (kind === undefined || block === undefined) throw damaged()
+    return { ...kind, rkey, createdAt: createdAt[index], block, ...(pointers.get(index) ?? NO_POINTERS) }
   })
-  return { records, nodes: found.slice(records.length), data: cidAt(data, 0), last }
+  return { records, nodes: blocks.slice(records.length), data: cidAt(data, 0), last }
 }
 
 function cidAt(bytes: Uint8Array, at: number): Cid {
   const cid = readCid(bytes, at)
-  if (cid === null) throw new Error('the plan of an import is damaged')
+  if (cid === null) throw damaged()
   return cid
+}
+
+function damaged(): Error {
+  return new Error('the plan of an import is damaged')
 }

@@ -4,8 +4,11 @@ import {
   formatCid,
   nextTid,
   type ActorStores,
+  type AddedBlock,
   type Did,
   type PieceSpool,
+  type RecordBlock,
+  type RecordEntry,
   type RepoHead,
   type Tid,
 } from 'stratos-core'
@@ -25,29 +28,43 @@ export interface ImportTarget {
   readonly nowMs: number
 }
 
+/** What is stored at a time. In the order of their CIDs, so many records are close to each other in an index by CID. */
+const RECORDS_PER_BATCH = 2_000
+const BYTES_PER_BATCH = 4 * 1024 * 1024
+/** With SQLite, statements keep everybody waiting. */
+const ROWS_PER_TURN = 256
+
 /**
  * Carries out a plan in an empty repo, within one transaction. Every commit is signed and names the tree of its time, as if
  * the records had been written like that, but what later commits supersede is never stored.
  */
 export async function storeArchive(target: ImportTarget, empty: RepoHead, plan: PieceSpool): Promise<void> {
+  const { stores } = target
   let head = empty
+  let batch = new Batch()
   for (const commit of readPlan(plan)) {
-    head = await storeCommit(target, head, commit, head === empty ? [empty.cid, empty.data] : [])
-    // For SQLite, all of this happens at once.
+    head = await addCommit(target, head, commit, batch)
+    if (batch.isFull) {
+      await batch.store(stores)
+      batch = new Batch()
+    }
     await setImmediate()
   }
+  await batch.store(stores)
+  const removed = [empty.cid, empty.data].map(formatCid)
+  await stores.repo.applyCommit(empty, head, { added: new Map(), removed, removedRecords: [] })
 }
 
-async function storeCommit(
+async function addCommit(
   { did, keypair, stores, stubs, nowMs }: ImportTarget,
   previous: RepoHead,
   { records, nodes, data, last }: PlannedCommit,
-  superseded: readonly RepoHead['cid'][],
+  batch: Batch,
 ): Promise<RepoHead> {
   const rev = nextTid(previous.rev, nowMs)
   const commit = await signCommit({ did, rev, data }, keypair)
-  const head = { cid: commit.cid, rev, data }
-  const blocks = [...records.map(({ block }) => block), ...nodes, ...(last ? [commit] : [])]
+  for (const record of records) batch.addRecord(record, rev)
+  for (const block of last ? [...nodes, commit] : nodes) batch.addBlock(block, rev)
   const ops = records.map(({ collection, rkey, block, boundaries }) => ({
     action: 'create' as const,
     path: `${collection}/${rkey}`,
@@ -57,29 +74,57 @@ async function storeCommit(
     formerBoundaries: [],
   }))
   const timing = stubs?.timing ?? AT_ONCE
-  const stubbed = records.filter(({ collection }) => stubs?.collections.has(collection))
+  const wishes = records
+    .filter(({ collection }) => stubs?.collections.has(collection))
+    .map(({ collection, rkey, block, createdAt }) =>
+      stubWish({ collection, rkey }, { record: { createdAt }, block }, nowMs, timing),
+    )
   await Promise.all([
-    stores.records.apply({
-      created: records.map((record) => entryOf(record, rev)),
-      updated: [],
-      deleted: [],
-    }),
-    stores.repo.applyCommit(previous, head, {
-      added: new Map(blocks.map(({ cid, bytes }) => [formatCid(cid), bytes])),
-      removed: superseded.map(formatCid),
-      removedRecords: [],
-    }),
-    stores.stubs.put(
-      stubbed.map(({ collection, rkey, block, createdAt }) =>
-        stubWish({ collection, rkey }, { record: { createdAt }, block }, nowMs, timing),
-      ),
-      timing.dueAtMs(did, nowMs),
-    ),
+    stores.stubs.put(wishes, timing.dueAtMs(did, nowMs)),
     stores.events.append(encodeCommitEvent({ rev, commit: commit.cid, ops }), nowMs, indexOfCommit(ops)),
   ])
-  return head
+  return { cid: commit.cid, rev, data }
 }
 
-function entryOf({ collection, rkey, block, boundaries, blobs, links }: PlannedRecord, rev: Tid) {
-  return { collection, rkey, rev, cid: formatCid(block.cid), boundaries, blobs, links }
+/** Records and blocks of some commits. */
+class Batch {
+  readonly #entries: RecordEntry[] = []
+  readonly #blocks = new Map<string, AddedBlock>()
+  #bytes = 0
+
+  get isFull(): boolean {
+    return this.#entries.length >= RECORDS_PER_BATCH || this.#bytes >= BYTES_PER_BATCH
+  }
+
+  addRecord({ collection, rkey, block, boundaries, blobs, links }: PlannedRecord, rev: Tid): void {
+    const cid = this.addBlock(block, rev)
+    this.#entries.push({ collection, rkey, rev, cid, boundaries, blobs, links })
+  }
+
+  /** @returns the text form of its CID */
+  addBlock(block: RecordBlock, rev: Tid): string {
+    const cid = formatCid(block.cid)
+    // Equal records share a block; it is there since the first of them.
+    if (!this.#blocks.has(cid)) this.#blocks.set(cid, { cid, bytes: block.bytes, rev })
+    this.#bytes += block.bytes.byteLength
+    return cid
+  }
+
+  async store({ records, repo }: ActorStores): Promise<void> {
+    const created = this.#entries.toSorted(byCid)
+    const blocks = [...this.#blocks.values()].toSorted(byCid)
+    const length = Math.max(created.length, blocks.length)
+    for (let start = 0; start < length; start += ROWS_PER_TURN) {
+      const end = start + ROWS_PER_TURN
+      await Promise.all([
+        records.apply({ created: created.slice(start, end), updated: [], deleted: [] }),
+        repo.addBlocks(blocks.slice(start, end)),
+      ])
+      await setImmediate()
+    }
+  }
+}
+
+function byCid(one: { readonly cid: string }, other: { readonly cid: string }): number {
+  return one.cid < other.cid ? -1 : Number(one.cid > other.cid)
 }

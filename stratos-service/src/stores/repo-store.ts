@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import {
   StratosError,
   parseTid,
+  type AddedBlock,
   type BlockChanges,
   type RepoHead,
   type RepoStore,
@@ -94,8 +95,12 @@ export class SqlRepoStore implements RepoStore {
       // Removal first: a block may be superseded and needed again in one commit, and then it has to stay.
       ...pieces(changes.removed).map((cids) => this.#dropNodes(cids)),
       ...pieces(changes.removedRecords).map((cids) => this.#dropRecords(cids)),
-      ...pieces([...changes.added]).map((blocks) => this.#addBlocks(blocks, next.rev)),
+      this.addBlocks([...changes.added].map(([cid, bytes]) => ({ cid, bytes, rev: next.rev }))),
     ])
+  }
+
+  async addBlocks(blocks: readonly AddedBlock[]): Promise<void> {
+    await together(pieces(blocks).map((some) => this.#addPiece(some)))
   }
 
   async #dropNodes(cids: readonly string[]): Promise<void> {
@@ -105,9 +110,9 @@ export class SqlRepoStore implements RepoStore {
     )
   }
 
-  async #addBlocks(blocks: readonly (readonly [string, Uint8Array])[], rev: string): Promise<void> {
+  async #addPiece(blocks: readonly AddedBlock[]): Promise<void> {
     const db = this.#db
-    const rows = blocks.map(([cid, content]) => ({ repo: this.#repo, cid, content, rev }))
+    const rows = blocks.map(({ cid, bytes, rev }) => ({ repo: this.#repo, cid, content: bytes, rev }))
     await this.#statements.run(db, 'add blocks', rows, (added) =>
       // A block that is there already is left alone: equal records share one.
       db
