@@ -2,6 +2,7 @@ import { decode } from '@atproto/lex-cbor'
 import { type Cid, isCid } from '@atproto/lex-data'
 import type { Tid } from '../ids.ts'
 import type { RepoStore } from '../storage/repo-store.ts'
+import { formatCid } from '../cid-bytes.ts'
 import { memberOf } from '../untyped.ts'
 import { decodeTreeNode, subtreesOf } from './tree-node.ts'
 import type { CarBlock } from './write-car.ts'
@@ -34,30 +35,29 @@ export async function* collectRepoBlocks(
   root: Cid,
   { since, withheld = new Set() }: CollectOptions = {},
 ): AsyncGenerator<readonly CarBlock[]> {
-  const commit = await readBlocks(store, [root], undefined)
+  const commit = await readBlocks(store, named([root]), undefined)
   yield commit
   const seen = new Set<string>()
   let recordsPerRead = BLOCKS_AT_FIRST
   const pendingNodes = commit.map(({ bytes }) => rootOf(bytes))
   while (pendingNodes.length > 0) {
     // What is below a node that was there was there as well.
-    const nodes = await readBlocks(store, pendingNodes.splice(-BLOCKS_PER_READ), since)
+    const nodes = await readBlocks(store, named(pendingNodes.splice(-BLOCKS_PER_READ)), since)
     yield nodes
-    const decoded = nodes.map(({ cid, bytes }) => decodeTreeNode(cid, bytes))
-    pendingNodes.push(...decoded.flatMap(subtreesOf))
-    const records = new Map<string, Cid>()
-    for (const { entries } of decoded) {
-      for (const { value } of entries) {
-        const text = value.toString()
+    const records: Named[] = []
+    for (const { cid, bytes } of nodes) {
+      const node = decodeTreeNode(cid, bytes)
+      pendingNodes.push(...subtreesOf(node))
+      for (const { value } of node.entries) {
+        const text = formatCid(value)
         if (seen.has(text) || withheld.has(text)) continue
         seen.add(text)
-        records.set(text, value)
+        records.push({ cid: value, text })
       }
     }
-    const cids = [...records.values()]
-    for (let start = 0, count = 0; start < cids.length; start += count) {
+    for (let start = 0, count = 0; start < records.length; start += count) {
       count = recordsPerRead
-      const page = await readBlocks(store, cids.slice(start, start + count), since)
+      const page = await readBlocks(store, records.slice(start, start + count), since)
       recordsPerRead = nextCount(count, page)
       yield page
     }
@@ -65,15 +65,31 @@ export async function* collectRepoBlocks(
   }
 }
 
+/** A CID with its text form, which takes as long to make as to find the block. */
+interface Named {
+  readonly cid: Cid
+  readonly text: string
+}
+
+function named(cids: readonly Cid[]): Named[] {
+  return cids.map((cid) => ({ cid, text: formatCid(cid) }))
+}
+
 /** Reads blocks in the order asked for, without those that were there at a revision. */
-async function readBlocks(store: Blocks, cids: readonly Cid[], since: Tid | undefined): Promise<CarBlock[]> {
-  const keys = cids.map((cid) => cid.toString())
-  const found = await store.findBlocks(keys, since)
+async function readBlocks(
+  store: Blocks,
+  wanted: readonly Named[],
+  since: Tid | undefined,
+): Promise<CarBlock[]> {
+  const found = await store.findBlocks(
+    wanted.map(({ text }) => text),
+    since,
+  )
   const blocks: CarBlock[] = []
-  for (const [index, cid] of cids.entries()) {
-    const bytes = found.get(keys[index] ?? '')
+  for (const { cid, text } of wanted) {
+    const bytes = found.get(text)
     if (bytes !== undefined) blocks.push({ cid, bytes })
-    else if (since === undefined) throw new Error(`block ${cid.toString()} of the repo is missing`)
+    else if (since === undefined) throw new Error(`block ${text} of the repo is missing`)
   }
   return blocks
 }

@@ -3,8 +3,8 @@
  *
  * @see https://atproto.com/specs/repository#mst-structure for the one-letter names
  */
-import { decode } from '@atproto/lex-cbor'
 import { type Cid, isCid } from '@atproto/lex-data'
+import { decodeCanonical } from '../record/canonical-cbor.ts'
 import { listMemberOf, memberOf } from '../untyped.ts'
 
 export interface TreeEntry {
@@ -26,14 +26,13 @@ export interface TreeNode {
 
 /** @throws {Error} if the bytes are no node: the store is damaged */
 export function decodeTreeNode(cid: Cid, bytes: Uint8Array): TreeNode {
-  const node = decode(bytes)
-  let previous = Buffer.alloc(0)
+  const node = decodeCanonical(bytes)
+  let key = ''
   const entries = listMemberOf(node, 'e').map((entry) => {
     const shared = memberOf(entry, 'p')
     const rest = memberOf(entry, 'k')
     if (typeof shared !== 'number' || !(rest instanceof Uint8Array)) throw notANode(cid)
-    previous = Buffer.concat([previous.subarray(0, shared), rest])
-    const key = previous.toString('latin1')
+    key = key.slice(0, shared) + asciiOf(rest)
     return { key, value: asCid(memberOf(entry, 'v')), right: asLink(memberOf(entry, 't')) }
   })
   return { cid, bytes, left: asLink(memberOf(node, 'l')), entries }
@@ -72,6 +71,10 @@ export async function findTreePath(
     next = before === undefined ? node.left : before.right
   }
   return { nodes, value: null }
+}
+
+function asciiOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
 function asLink(value: unknown): Cid | null {
