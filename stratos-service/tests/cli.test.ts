@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProofClient } from 'test-network'
 import { describe, expect, it } from 'vitest'
+import { cidOf, drawPng, images, upload } from './_util/blobs.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
 
@@ -74,6 +75,36 @@ describe('stratos admin', () => {
       'addBoundary',
       'setBoundaries',
     ])
+  })
+
+  it('hides records and blobs from everybody, and shows them again', async () => {
+    const net = network()
+    const alice = accountOf(net, 'alice')
+    await admin('set-boundaries', alice.did, 'general')
+    const client = await ProofClient.signIn(net, alice)
+    const uploaded = await upload(client, drawPng())
+    const record = post(net.serviceDid, 'with a picture', ['general'], images(uploaded))
+    const written = await client.call('POST', 'com.atproto.repo.createRecord', {
+      body: { repo: alice.did, collection: POST, record },
+    })
+    const { uri } = written.body
+    const cid = cidOf(uploaded)
+    const seen = async () => [
+      (await client.call('GET', 'com.atproto.sync.getBlob', { params: { did: alice.did, cid } })).status,
+      (await client.call('POST', 'zone.stratos.repo.hydrateRecords', { body: { uris: [uri] } })).body.records
+        .length,
+    ]
+    expect(await seen()).toEqual([200, 1])
+    expect(await admin('takedown-blob', alice.did, cid, '--reason', 'a complaint')).toMatchObject({
+      status: 0,
+    })
+    expect(await seen()).toEqual([404, 1])
+    expect(await admin('takedown', uri)).toMatchObject({ status: 0 })
+    expect(await seen()).toEqual([404, 0])
+    expect(await admin('restore', uri)).toMatchObject({ status: 0 })
+    expect(await admin('restore-blob', alice.did, cid)).toMatchObject({ status: 0 })
+    await expect.poll(seen, { timeout: 20_000 }).toEqual([200, 1])
+    expect(await admin('takedown-blob', alice.did)).toMatchObject({ status: 2 })
   })
 
   it('explains who sees what, by the rules that decide', async () => {

@@ -108,6 +108,20 @@ export const ADMIN_COMMANDS: Readonly<Record<string, AdminCommand>> = {
     run: (client, { args, options }) =>
       client.procedure('restoreRecord', { uri: args[0], reason: text(options['reason']) }),
   },
+  'takedown-blob': {
+    args: '<did> <cid>',
+    options: ['reason'],
+    help: 'hide a picture or another blob of an account from everybody',
+    run: (client, { args: [did, cid], options }) =>
+      client.procedure('takedownBlob', { did, cid, reason: text(options['reason']) }),
+  },
+  'restore-blob': {
+    args: '<did> <cid>',
+    options: ['reason'],
+    help: 'show a hidden blob again',
+    run: (client, { args: [did, cid], options }) =>
+      client.procedure('restoreBlob', { did, cid, reason: text(options['reason']) }),
+  },
   explain: {
     args: '<did> <at-uri>',
     help: 'show why an account may see a record, or not',
