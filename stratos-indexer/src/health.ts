@@ -2,6 +2,8 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import { once } from 'node:events'
 import type { Metrics } from './metrics.ts'
 
+const SILENT_FOR_MS = 60_000
+
 export interface HealthState {
   /** Whether the database answers. */
   readonly database: boolean
@@ -50,6 +52,8 @@ export async function startHealthServer(
       response.destroy(err instanceof Error ? err : undefined)
     })
   })
+  // Of whoever takes no answer, the connection goes; on none of them is there silence for so long otherwise.
+  server.setTimeout(SILENT_FOR_MS)
   server.listen(listen.port, listen.host)
   await once(server, 'listening').catch((cause: unknown) => {
     throw new Error(`HEALTH_PORT: no listening on ${listen.host}:${listen.port}`, { cause })

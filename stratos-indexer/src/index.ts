@@ -1,4 +1,5 @@
-export { listByAuthor, listTimeline, type KeptPost, type PageRequest } from './appview/feed-queries.ts'
+export { listByAuthor, listTimeline, type PageRequest } from './appview/feed-queries.ts'
+export type { KeptPost } from './appview/kept-posts.ts'
 export { Memberships, type MembershipOptions } from './appview/memberships.ts'
 export { RequestRate } from './appview/request-rate.ts'
 export { prepareSearch } from './appview/search.ts'

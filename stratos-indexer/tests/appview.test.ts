@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net'
 import { AtpAgent } from '@atproto/api'
 import { Secp256k1Keypair } from '@atproto/crypto'
 import { jsonToLex } from '@atproto/lex-json'
@@ -287,6 +288,43 @@ describe('a request', () => {
       'access-control-allow-headers': 'authorization',
     })
   })
+})
+
+it('whoever writes very large posts, or takes no answers, does not fill the memory that all share', async () => {
+  const more = { more: 'x'.repeat(200_000) }
+  const large: string[] = []
+  for (let count = 0; count < 30; count += 1) large.push(await create(`large ${count}`, ['writers'], more))
+  const [newest = ''] = large.slice(-1)
+  await waitUntil('the posts', async () => (await read(bob, 'getPost', { uri: newest })).status === 200)
+  const found: string[] = []
+  for (let cursor: string | undefined = ''; cursor !== undefined;) {
+    const params = { limit: '100', boundary: behind('writers'), ...(cursor === '' ? {} : { cursor }) }
+    const { body, bytes } = await read(bob, 'getTimeline', params)
+    expect(bytes.length).toBeLessThan(3_000_000)
+    found.push(...body.feed.map((entry: { post: { uri: string } }) => entry.post.uri))
+    cursor = body.cursor
+  }
+  expect(found.filter((uri) => large.includes(uri))).toEqual(large.toReversed())
+
+  const agent = agents.get(bob.did)
+  const lxm = 'zone.stratos.feed.getTimeline'
+  const deaf: Socket[] = []
+  const status = async (reader: Account) => (await read(reader, 'getTimeline', { limit: '1' })).status
+  while (deaf.length < 60 && (await status(bob)) === 200) {
+    const socket = connect(Number(new URL(indexer.url).port), '127.0.0.1').pause()
+    socket.on('error', () => undefined)
+    deaf.push(socket)
+    // The first ones are what the system keeps for both ends of a connection.
+    for (let count = 0; count < 5; count += 1) {
+      const auth = await agent?.com.atproto.server.getServiceAuth({ aud: indexer.did, lxm })
+      const headers = `Host: x\r\nAuthorization: Bearer ${auth?.data.token}`
+      socket.write(`GET /xrpc/${lxm}?limit=100 HTTP/1.1\r\n${headers}\r\n\r\n`)
+    }
+  }
+  expect([await status(bob), await status(alice)]).toEqual([429, 200])
+  for (const socket of deaf) socket.destroy()
+  await waitUntil('their end', async () => (await status(bob)) === 200)
+  for (const uri of large) await write(writer, alice.did, 'deleteRecord', { rkey: rkeyOf(uri) })
 })
 
 describe('the profile of an account', () => {

@@ -128,7 +128,10 @@ describe.each(['SQLite', 'Postgres'] as const)('the read API on %s', (kind) => {
   })
 
   it('shows only those answers that the reader may see', async () => {
-    const replies = await listReplies(database.db, viewer(ALICE, `${A}/x`), [uriOf('x')], 10)
+    const replies = await listReplies(database.db, viewer(ALICE, `${A}/x`), [uriOf('x')], {
+      posts: 10,
+      bytes: 1_000_000,
+    })
     expect(rkeysOf(replies)).toEqual(['bobx'])
   })
 
@@ -144,6 +147,39 @@ describe.each(['SQLite', 'Postgres'] as const)('the read API on %s', (kind) => {
       after = parseCursor(formatCursor(last))
     }
     expect(seen).toEqual(rkeysOf(all))
+  })
+
+  it('gives the same for more boundaries than one statement takes', async () => {
+    const boundaries = Array.from({ length: 450 }, (_, n) => `${A}/${n === 0 ? 'x' : n === 449 ? 'y' : n}`)
+    expect(rkeysOf(await listTimeline(database.db, boundaries, { ...FIRST, limit: 3 }))).toEqual(
+      rkeysOf(await listTimeline(database.db, [`${A}/x`, `${A}/y`], { ...FIRST, limit: 3 })),
+    )
+  })
+
+  it('ends a page where its records weigh too much, and goes on with the next', async () => {
+    const large = Array.from({ length: 20 }, (_, n) => ({
+      rkey: `large${String(n).padStart(2, '0')}`,
+      boundaries: [`${A}/large`],
+      minute: n,
+      parent: uriOf('y'),
+      text: 'x'.repeat(250_000),
+    }))
+    await seed(database, large)
+    const seen: string[] = []
+    for (let after = null as ReturnType<typeof parseCursor>; ;) {
+      const page = await listTimeline(database.db, [`${A}/large`], { after, limit: 100 })
+      expect(page.length).toBeLessThan(10)
+      seen.push(...rkeysOf(page))
+      const last = page.at(-1)
+      if (last === undefined) break
+      after = parseCursor(formatCursor(last))
+    }
+    expect(seen).toEqual(large.map(({ rkey }) => rkey).toReversed())
+    const reader = viewer(BOB, `${A}/large`)
+    const replies = await listReplies(database.db, reader, [uriOf('y')], { posts: 100, bytes: 600_000 })
+    expect(rkeysOf(replies)).toEqual(['large00', 'large01', 'large02'])
+    for (const table of ['stratos_post_boundary', 'stratos_post', 'stratos_record'] as const)
+      await database.db.deleteFrom(table).where('uri', 'like', '%/large%').execute()
   })
 
   it('searches the boundaries it was told to, among those of the viewer, and forgets with the post', async () => {

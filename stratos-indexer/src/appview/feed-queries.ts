@@ -2,21 +2,8 @@ import type { AliasedExpression, SelectQueryBuilder } from 'kysely'
 import type { Db } from '../tables/database.ts'
 import type { Tables } from '../tables/schema.ts'
 import type { FeedPosition } from './cursor.ts'
+import { listKept, type KeptPost, type Place } from './kept-posts.ts'
 import { serviceOf } from './viewer.ts'
-
-/** A post as it is kept, of which the viewer was found to be a reader. */
-export interface KeptPost {
-  readonly uri: string
-  readonly service: string
-  readonly cid: string
-  readonly creator: string
-  /** null if none is known to hold. */
-  readonly handle: string | null
-  /** Canonical DAG-CBOR. */
-  readonly record: Uint8Array
-  readonly indexedAt: string
-  readonly sortAt: string
-}
 
 export interface PageRequest {
   /** Exclusive; null for the first page. */
@@ -67,10 +54,6 @@ export function listOwn(
   return listMerged(db, sources, limit)
 }
 
-/** Where a post stands in a feed, and which service has it. */
-interface Place extends FeedPosition {
-  readonly service: string
-}
 /** A part of a feed, in order. */
 interface Source {
   as(alias: 'part'): AliasedExpression<Place, 'part'>
@@ -101,45 +84,40 @@ const MAX_SOURCES = 200
  * those parts.
  */
 async function listMerged(db: Db, sources: readonly Source[], limit: number): Promise<KeptPost[]> {
-  const pages: KeptPost[][] = []
+  const pages = []
   for (let start = 0; start < sources.length; start += MAX_SOURCES) {
     const [first, ...others] = sources
       .slice(start, start + MAX_SOURCES)
       .map((source) => db.selectFrom(source.as('part')).select(['uri', 'service', 'sortAt']))
     if (first === undefined) break
     const merged = others.reduce((all, part) => all.unionAll(part), first)
-    const page = db
-      .selectFrom(merged.as('merged'))
-      .select(['sortAt', 'uri', (eb) => eb.fn.min('service').as('service')])
-      .groupBy(['sortAt', 'uri'])
-      .orderBy('sortAt', 'desc')
-      .orderBy('uri', 'desc')
-      .limit(limit)
-    pages.push(await listKept(db, page))
-  }
-  return pages.length === 1 ? (pages[0] ?? []) : mergeInOrder(pages.flat(), limit)
-}
-
-/** Finds the records of a page and keeps its order. */
-export function listKept(
-  db: Db,
-  page: { as(alias: 'page'): AliasedExpression<Place, 'page'> },
-): Promise<KeptPost[]> {
-  return db
-    .selectFrom(page.as('page'))
-    .innerJoin('stratos_record as r', (join) =>
-      join.onRef('r.uri', '=', 'page.uri').onRef('r.service', '=', 'page.service'),
+    pages.push(
+      db
+        .selectFrom(merged.as('merged'))
+        .select(['sortAt', 'uri', (eb) => eb.fn.min('service').as('service')])
+        .groupBy(['sortAt', 'uri'])
+        .orderBy('sortAt', 'desc')
+        .orderBy('uri', 'desc')
+        .limit(limit),
     )
-    .leftJoin('stratos_actor as a', 'a.did', 'r.did')
-    .select(['r.uri', 'r.service', 'r.cid', 'r.did as creator', 'r.record', 'r.indexedAt'])
-    .select(['a.handle', 'page.sortAt'])
-    .orderBy('page.sortAt', 'desc')
-    .orderBy('page.uri', 'desc')
-    .execute()
+  }
+  const [only, ...more] = pages
+  if (only === undefined) return []
+  if (more.length === 0) return listKept(db, only)
+  const places = mergeInOrder((await Promise.all(pages.map((page) => page.execute()))).flat(), limit)
+  if (places.length === 0) return []
+  const found = db
+    .selectFrom('stratos_post')
+    .select(['uri', 'service', 'sortAt'])
+    .where((eb) =>
+      eb.or(places.map(({ uri, service }) => eb.and([eb('uri', '=', uri), eb('service', '=', service)]))),
+    )
+  return listKept(db, found)
 }
 
-function mergeInOrder(rows: readonly KeptPost[], limit: number): KeptPost[] {
-  const byPosition = new Map(rows.map((row) => [`${row.sortAt} ${row.uri}`, row]))
+/** Newest first, each once. */
+function mergeInOrder(places: readonly Place[], limit: number): Place[] {
+  const byPosition = new Map(places.map((place) => [`${place.sortAt} ${place.uri}`, place]))
   const newestFirst = [...byPosition].toSorted(([a], [b]) => (a < b ? 1 : -1))
-  return newestFirst.slice(0, limit).map(([, row]) => row)
+  return newestFirst.slice(0, limit).map(([, place]) => place)
 }

@@ -1,5 +1,5 @@
 import type { Db } from '../tables/database.ts'
-import type { KeptPost } from './feed-queries.ts'
+import { keptWithin, MAX_ANSWER_BYTES, type KeptPost } from './kept-posts.ts'
 import type { Viewer } from './viewer.ts'
 
 /** A post with its place in a thread. */
@@ -9,36 +9,52 @@ export interface ThreadPost extends KeptPost {
 
 /** @returns null also for a post that the viewer may not see: the query is the same, and so is the work */
 export async function findPost(db: Db, viewer: Viewer, uri: string): Promise<ThreadPost | null> {
-  const [post] = await readable(db, viewer).where('p.uri', '=', uri).orderBy('p.service').limit(1).execute()
+  const found = readable(db, viewer).where('p.uri', '=', uri).orderBy('p.service').limit(1)
+  const [post] = await listThreadPosts(db, found, MAX_ANSWER_BYTES)
   return post ?? null
 }
 
+/** How many posts, and how many bytes of them. */
+export interface RepliesLimit {
+  readonly posts: number
+  readonly bytes: number
+}
+
 /** Lists answers to any of some posts that the viewer may see, oldest first. */
-export function listReplies(
+export async function listReplies(
   db: Db,
   viewer: Viewer,
   parents: readonly string[],
-  limit: number,
+  limit: RepliesLimit,
 ): Promise<ThreadPost[]> {
-  return readable(db, viewer)
+  if (limit.posts <= 0 || limit.bytes <= 0) return []
+  const found = readable(db, viewer)
     .where('p.replyParent', 'in', parents)
     .orderBy('p.sortAt')
     .orderBy('p.uri')
     .orderBy('p.service')
-    .limit(limit)
+    .limit(limit.posts)
+  return listThreadPosts(db, found, limit.bytes)
+}
+
+function listThreadPosts(
+  db: Db,
+  places: Parameters<typeof keptWithin>[1],
+  maxBytes: number,
+): Promise<ThreadPost[]> {
+  return keptWithin(db, places, 'asc', maxBytes)
+    .innerJoin('stratos_post as p', (join) =>
+      join.onRef('p.uri', '=', 'w.uri').onRef('p.service', '=', 'w.service'),
+    )
+    .select('p.replyParent')
     .execute()
 }
 
-/** Posts behind a boundary of the viewer, and the viewer's own, each on a service where the viewer is enrolled. */
+/** Places of posts behind a boundary of the viewer, and of the viewer's own, each on a service where the viewer is enrolled. */
 function readable(db: Db, { did, boundaries }: Viewer) {
   return db
     .selectFrom('stratos_post as p')
-    .innerJoin('stratos_record as r', (join) =>
-      join.onRef('r.uri', '=', 'p.uri').onRef('r.service', '=', 'p.service'),
-    )
-    .leftJoin('stratos_actor as a', 'a.did', 'p.creator')
-    .select(['p.uri', 'p.service', 'r.cid', 'p.creator', 'a.handle', 'r.record', 'r.indexedAt'])
-    .select(['p.sortAt', 'p.replyParent'])
+    .select(['p.uri', 'p.service', 'p.sortAt'])
     .where((eb) =>
       eb.or(
         [...boundaries].map(([service, held]) =>

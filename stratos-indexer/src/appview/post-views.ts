@@ -1,7 +1,7 @@
 import type { JsonValue } from '@atproto/lex-json'
 import { lexToJson } from '@atproto/lex-json'
 import { decodeRecord } from 'stratos-core'
-import type { KeptPost } from './feed-queries.ts'
+import type { KeptPost } from './kept-posts.ts'
 
 /** `zone.stratos.feed.defs#postView`. */
 export interface PostView {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Db } from '../tables/database.ts'
-import type { KeptPost, PageRequest } from './feed-queries.ts'
-import { listKept } from './feed-queries.ts'
+import type { PageRequest } from './feed-queries.ts'
+import { listKept, type KeptPost } from './kept-posts.ts'
 import { serviceOf } from './viewer.ts'
 
 type SearchTables = {

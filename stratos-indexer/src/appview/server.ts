@@ -5,8 +5,10 @@ import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Database } from '../tables/database.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
-import { listByAuthor, listOwn, listTimeline, type KeptPost, type PageRequest } from './feed-queries.ts'
+import { listByAuthor, listOwn, listTimeline, type PageRequest } from './feed-queries.ts'
+import { MAX_ANSWER_BYTES, weigh, type KeptPost } from './kept-posts.ts'
 import type { Memberships } from './memberships.ts'
+import { OpenAnswers } from './open-answers.ts'
 import { findPost, type ThreadPost } from './post-queries.ts'
 import { buildPostView } from './post-views.ts'
 import { buildProfile, findActor } from './profile.ts'
@@ -31,6 +33,7 @@ type Query<M extends l.Query> = (viewer: Viewer, params: LexMethodParams<M>) => 
 export function createAppview(options: AppviewOptions): Server {
   const { database } = options
   const { db } = database
+  const open = new OpenAnswers()
   const server = createServer(undefined, { validateResponse: false })
   server.router.disable('x-powered-by')
   server.router.disable('etag')
@@ -79,7 +82,8 @@ export function createAppview(options: AppviewOptions): Server {
         })
         try {
           const reader = await options.tokens.verify(req.headers.authorization, nsid)
-          const waitSec = options.rate.take(reader.did)
+          const isOneTooMany = !open.take(reader.did, (release) => res.once('close', release))
+          const waitSec = isOneTooMany ? 1 : options.rate.take(reader.did)
           if (waitSec > 0) {
             res.setHeader('Retry-After', String(waitSec))
             throw new XRPCError(429, 'too many requests', 'RateLimitExceeded')
@@ -107,7 +111,7 @@ interface Req {
 }
 interface Res {
   readonly statusCode: number
-  once(event: 'finish', tell: () => void): unknown
+  once(event: 'finish' | 'close', tell: () => void): unknown
   setHeader(name: string, value: string): void
   status(code: number): Res
   type(name: string): Res
@@ -120,10 +124,11 @@ async function feed(
 ): Promise<object> {
   const after = cursor === undefined ? null : parseCursor(cursor)
   if (cursor !== undefined && after === null) throw new XRPCError(400, 'malformed cursor', 'InvalidRequest')
-  // One more than is shown tells whether there is another page.
+  // One more than is shown tells whether there is another page. One that is full may have been cut.
   const posts = await list({ after, limit: limit + 1 })
   const shown = posts.slice(0, limit)
-  const last = posts.length > limit ? shown.at(-1) : undefined
+  const goesOn = posts.length > limit || weigh(posts) >= MAX_ANSWER_BYTES
+  const last = goesOn ? shown.at(-1) : undefined
   return {
     ...(last === undefined ? {} : { cursor: formatCursor(last) }),
     feed: shown.map((post) => ({ post: buildPostView(post) })),
