@@ -91,7 +91,7 @@ function securityHeaders(secure: boolean): RequestHandler {
   return (_req, res, next) => {
     res.setHeader('X-Content-Type-Options', 'nosniff')
     res.setHeader('Referrer-Policy', 'no-referrer')
-    // Nothing under this origin is a page of ours; whatever ends up in a browser must not act there.
+    // Only oauth/failure-page.ts is a page of ours; whatever else ends up in a browser must not act there.
     res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
     if (secure) res.setHeader('Strict-Transport-Security', 'max-age=31536000')
     next()

@@ -44,6 +44,26 @@ describe('beginning an enrollment', () => {
     expect(await begin(params)).toMatchObject({ status: 400, body: { error: 'InvalidRequest' } })
   })
 
+  it('tells people in words, without anything that acts, and programs in JSON', async () => {
+    const params = { handle: 'alice.test', redirect_uri: 'https://evil.example/"><script>alert(1)</script>' }
+    const url = `${origin()}/oauth/authorize?${new URLSearchParams(params)}`
+    const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+    const page = await sendRequest('GET', url, { headers: { accept } })
+    expect(page.status).toBe(400)
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(page.headers['content-security-policy']).toMatch(
+      /^default-src 'none'; style-src 'sha256-\S+'; frame/,
+    )
+    const html = page.bytes.toString()
+    expect(html).toContain('You were not enrolled')
+    expect(html).toContain('must not lead to https://evil.example;')
+    expect(html).not.toMatch(/<script|<a |http-equiv/)
+    for (const accepted of ['*/*', 'application/json', 'application/json, text/html']) {
+      const answer = await sendRequest('GET', url, { headers: { accept: accepted } })
+      expect(answer.body).toMatchObject({ error: 'InvalidRequest' })
+    }
+  })
+
   it('tells the app when the account cannot be found', async () => {
     const redirect = 'http://127.0.0.1:9/app'
     const { status, location } = await begin({ handle: 'nobody.test', redirect_uri: redirect })

@@ -8,6 +8,7 @@ import { Router, type Request, type Response } from 'express'
 import { parseDid, RateLimitedError, StratosError, type Did } from 'stratos-core'
 import type { Logger } from '../logger.ts'
 import { headersOf, wireErrorOf } from '../xrpc/errors.ts'
+import { FAILURE_PAGE_POLICY, formatFailurePage } from './failure-page.ts'
 import { beginFlow, clearFlowCookie, decodeFlow, encodeFlow, isSameBrowser, type Flow } from './flow.ts'
 import { parseReturnUrl, type ReturnPolicy } from './return-url.ts'
 
@@ -56,7 +57,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
       res.setHeader('Set-Cookie', setCookie)
       res.redirect(302, target.href)
     } catch (err) {
-      answerFailure(res, returnUrl, err)
+      answerFailure(req, res, returnUrl, err)
     }
   })
 
@@ -71,7 +72,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
       const enrolled = await enrollOrSignOut(did)
       answerSuccess(res, flow, did, enrolled)
     } catch (err) {
-      answerFailure(res, flow?.returnUrl == null ? null : new URL(flow.returnUrl), err)
+      answerFailure(req, res, flow?.returnUrl == null ? null : new URL(flow.returnUrl), err)
     }
   })
 
@@ -85,13 +86,18 @@ export function oauthRoutes(options: OauthRoutesOptions): Router {
     }
   }
 
-  function answerFailure(res: Response, returnUrl: URL | null, err: unknown): void {
+  function answerFailure(req: Request, res: Response, returnUrl: URL | null, err: unknown): void {
     const failure = describe(err)
     if (failure.status >= 500)
       options.logger.error({ err, requestId: res.getHeader('x-request-id') }, 'enrollment failed')
     if (err instanceof RateLimitedError) res.set(headersOf(err))
     if (returnUrl === null) {
-      res.status(failure.status).json({ error: failure.error, message: failure.message })
+      res.status(failure.status).vary('Accept')
+      // Programs get JSON, also those that take anything.
+      if (req.accepts(['json', 'html']) === 'html') {
+        res.set('Content-Security-Policy', FAILURE_PAGE_POLICY)
+        res.type('html').send(formatFailurePage(failure.error, failure.message))
+      } else res.json({ error: failure.error, message: failure.message })
       return
     }
     returnUrl.searchParams.delete('stratos_enrolled')
