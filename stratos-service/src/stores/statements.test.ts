@@ -1,6 +1,7 @@
 import {
   DummyDriver,
   Kysely,
+  sql,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
@@ -112,5 +113,21 @@ describe('a statement', () => {
       db.deleteFrom('note').where('id', 'in', a).where('id', 'in', b),
     )
     expect(new Set(told.map(({ sql }) => sql)).size).toBe(4)
+  })
+
+  it('gives SQLite no value to make another plan for, unless a question mark may be something else', async () => {
+    const { db, told } = openRecorder()
+    const statements = new Statements()
+    const key = { id: 1, text: 'a' }
+    await statements.run(db, 'find', key, ({ id, text }) =>
+      db.selectFrom('note').select('body').where('id', '=', id).where('text', '=', text),
+    )
+    await statements.run(db, 'ask', key, ({ id }) =>
+      db.selectFrom('note').select(sql.lit('?').as('body')).where('id', '=', id),
+    )
+    expect(told.map(({ sql }) => sql)).toEqual([
+      'select "body" from "note" where "id" = +? and "text" = +?',
+      `select '?' as "body" from "note" where "id" = ?`,
+    ])
   })
 })
