@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 const STYLE =
-  'body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}'
+  ':root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}'
 
 /** Lets the page have its style and nothing else. */
 export const FAILURE_PAGE_POLICY = `default-src 'none'; style-src 'sha256-${hashOf(STYLE)}'; frame-ancestors 'none'`
@@ -30,7 +30,8 @@ export function formatFailurePage(error: string, message: string): string {
 }
 
 function sentence(message: string): string {
-  const capital = message.charAt(0).toUpperCase() + message.slice(1)
+  // The name of a parameter is not a word.
+  const capital = /^[a-z']+ /.test(message) ? message.charAt(0).toUpperCase() + message.slice(1) : message
   return capital.endsWith('.') ? capital : `${capital}.`
 }
 
