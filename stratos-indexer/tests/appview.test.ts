@@ -458,3 +458,21 @@ it('whoever unenrolls sees nothing, and is seen by nobody', async () => {
     expect(rows).toEqual([])
   }
 })
+
+it('a service that does not answer is told of, and not passed off as one where nobody has written', async () => {
+  await create('chestnut silence', ['general'])
+  const timelineOf = async (reader: Account) => read(reader, 'getTimeline')
+  await waitUntil('the post', async () => (await timelineOf(bob)).bytes.includes('chestnut'))
+  await network.stopService()
+  await waitUntil('the silence', async () => (await timelineOf(bob)).status === 503)
+  const answer = await timelineOf(bob)
+  expect(answer).toMatchObject({ status: 503, body: { error: 'ServiceUnavailable' } })
+  expect(answer.headers['retry-after']).toBe('3')
+  expect(answer.bytes.includes('chestnut')).toBe(false)
+  // Another one still does: what she may see there is shown.
+  expect((await timelineOf(alice)).status).toBe(200)
+  // Whoever is enrolled nowhere has nothing to wait for.
+  expect((await timelineOf(carol)).body).toEqual({ feed: [] })
+  await network.restartService()
+  await waitUntil('the post again', async () => (await timelineOf(bob)).bytes.includes('chestnut'))
+})

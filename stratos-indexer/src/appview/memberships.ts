@@ -22,8 +22,20 @@ export interface MembershipOptions {
 
 interface Kept {
   readonly askedAtMs: number
-  /** null if the account is not enrolled, or the service did not say. */
-  readonly boundaries: Promise<readonly string[] | null>
+  readonly boundaries: Promise<Answer>
+}
+
+/** Boundaries of an account; null if it is not enrolled. */
+type Answer = readonly string[] | null | 'unanswered'
+
+/** None of the services on which an account is enrolled has said what it may read. */
+export class MembershipsUnknownError extends Error {
+  override name = 'MembershipsUnknownError'
+  readonly retryAfterSec = Math.ceil(FRESH_MS / 1000)
+
+  constructor() {
+    super('the service that keeps your posts does not answer right now')
+  }
 }
 
 /** Knows what accounts may read: the tables say which services to ask, and the services say what holds now. */
@@ -35,7 +47,11 @@ export class Memberships {
     this.#options = options
   }
 
-  /** Takes up to 2 s when services do not answer; what they do not say does not hold. */
+  /**
+   * Takes up to 2 s when services do not answer; what they do not say does not hold.
+   *
+   * @throws {MembershipsUnknownError} if that is all: nothing to read would be taken for nothing written
+   */
   async viewer(did: string): Promise<Viewer> {
     const known = await this.#options.db
       .selectFrom('stratos_enrollment')
@@ -49,13 +65,16 @@ export class Memberships {
         return [service, url === undefined ? null : await this.#ask(did, service, url)] as const
       }),
     )
-    return {
-      did,
-      boundaries: new Map(found.flatMap(([service, held]) => (held === null ? [] : [[service, held]]))),
+    const boundaries = new Map<string, readonly string[]>()
+    for (const [service, held] of found) {
+      if (held !== null && held !== 'unanswered') boundaries.set(service, held)
     }
+    if (boundaries.size === 0 && found.some(([, held]) => held === 'unanswered'))
+      throw new MembershipsUnknownError()
+    return { did, boundaries }
   }
 
-  #ask(did: string, service: string, url: string): Promise<readonly string[] | null> {
+  #ask(did: string, service: string, url: string): Promise<Answer> {
     const key = `${did} ${service}`
     const nowMs = this.#options.nowMs()
     const kept = this.#kept.get(key)
@@ -66,7 +85,7 @@ export class Memberships {
     if (oldest !== undefined) this.#kept.delete(oldest)
     const boundaries = this.#fetchBoundaries(did, service, url).catch((err: unknown) => {
       this.#options.onFailure(service, err)
-      return null
+      return 'unanswered' as const
     })
     this.#kept.set(key, { askedAtMs: nowMs, boundaries })
     return boundaries

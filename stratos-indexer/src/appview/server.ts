@@ -7,7 +7,7 @@ import type { Database } from '../tables/database.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
 import { listByAuthor, listOwn, listTimeline, type PageRequest } from './feed-queries.ts'
 import { MAX_ANSWER_BYTES, weigh, type KeptPost } from './kept-posts.ts'
-import type { Memberships } from './memberships.ts'
+import { MembershipsUnknownError, type Memberships } from './memberships.ts'
 import { OpenAnswers } from './open-answers.ts'
 import { findPost, type ThreadPost } from './post-queries.ts'
 import { buildPostView } from './post-views.ts'
@@ -96,6 +96,10 @@ export function createAppview(options: AppviewOptions): Server {
           res.status(200).type('application/json').send(JSON.stringify(body))
         } catch (err) {
           if (err instanceof XRPCError) throw err
+          if (err instanceof MembershipsUnknownError) {
+            res.setHeader('Retry-After', String(err.retryAfterSec))
+            throw new XRPCError(503, err.message, 'ServiceUnavailable')
+          }
           options.logger.error({ err, method: nsid }, 'request failed')
           throw new XRPCError(500, 'Internal Server Error', 'InternalServerError')
         }
