@@ -36,7 +36,10 @@ const pages: Readonly<Record<string, (did: string) => object>> = {
     ],
   }),
   '/xrpc/com.atproto.sync.listRepos': () => ({ repos: [{ did }, { did: GOOD }] }),
-  '/xrpc/zone.stratos.enrollment.status': () => ({ enrolled: true, boundaries: [{ value: `${did}/a` }] }),
+  '/xrpc/zone.stratos.enrollment.status': () => ({
+    enrolled: true,
+    boundaries: [{ value: `${did}/a` }, { value: 'did:web:other.example/a' }],
+  }),
   '/xrpc/zone.stratos.sync.getRepo': (repo) => (repo === GOOD ? archive : Buffer.from('no repo')),
   '/xrpc/com.atproto.repo.listRecords': () => ({
     records: [{ uri: `at://${did}/zone.stratos.actor.enrollment/nul\0`, value: {} }],
@@ -111,6 +114,8 @@ it('a repo that cannot be read is put aside, and everybody else is read and foll
   expect(await db.selectFrom('stratos_post').select(['creator', 'text']).execute()).toEqual([
     { creator: GOOD, text: 'hello' },
   ])
+  const held = await db.selectFrom('stratos_enrollment_boundary').select('boundary').distinct().execute()
+  expect(held).toEqual([{ boundary: `${did}/a` }])
   expect(await db.selectFrom('stratos_dead_letter').select(['did', 'path']).execute()).toEqual([
     { did, path: '' },
   ])

@@ -151,7 +151,9 @@ export async function writeEnrollment(
   service: ServicePlace,
   enrollment: { did: string; boundaries: readonly string[]; enrolledAt: string; lastChecked: string },
 ): Promise<void> {
-  const { did, boundaries, enrolledAt, lastChecked } = enrollment
+  const { did, enrolledAt, lastChecked } = enrollment
+  // A service speaks for its own boundaries alone.
+  const boundaries = enrollment.boundaries.filter((boundary) => boundary.startsWith(`${service.did}/`))
   const told = { serviceUrl: service.url, lastChecked, boundaries: JSON.stringify(boundaries) }
   await tx
     .insertInto('stratos_enrollment')
