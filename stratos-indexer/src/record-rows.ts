@@ -106,8 +106,11 @@ function clean(text: string): string {
   return text.replaceAll('\0', '')
 }
 
+/** An escaped backslash is one too: what follows it is text, whatever it looks like. */
 function json(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(lexToJson(value as LexValue)).replaceAll('\\u0000', '')
+  if (value === undefined) return null
+  const text = JSON.stringify(lexToJson(value as LexValue))
+  return text.replaceAll(/\\(u0000|.)/g, (escape: string, of: string) => (of === 'u0000' ? '' : escape))
 }
 
 function words(value: unknown): string | null {

@@ -21,12 +21,14 @@ async function commit(
   rkey: string,
   text: string | null,
   names: readonly string[] = ['a'],
+  more: object = {},
 ): Promise<CommitMessage> {
   const record = {
     $type: POST,
     text: text ?? '',
     boundary: { values: names.map((name) => ({ value: `${SERVICE.did}/${name}` })) },
     createdAt: '2026-01-15T12:00:00.000+01:00',
+    ...more,
   }
   const cid = text === null ? null : (await encodeRecord(record)).cid.toString()
   const op = { collection: POST, rkey, cid, record: text === null ? null : record }
@@ -111,6 +113,18 @@ describe.each(['SQLite', 'Postgres'] as const)('tables on %s', (kind) => {
       cid.toString(),
       Buffer.from(bytes).toString('hex'),
     ])
+  })
+
+  it('have JSON where they say so, whatever its author wrote', async () => {
+    const title = 'nul \0, and what looks like one: \\u0000, \\\\u0000'
+    const event = await commit(8, 'json', 'with an embed', ['a'], { embed: { title } })
+    await apply(event)
+    const { embed } = await database.db
+      .selectFrom('stratos_post')
+      .select('embed')
+      .where('rkey', '=', 'json')
+      .executeTakeFirstOrThrow()
+    expect(JSON.parse(embed ?? '')).toEqual({ title: title.replace('\0', '') })
   })
 
   it('IDX-005: a record that is not what its CID names goes to the dead letters, and not into the tables', async () => {
