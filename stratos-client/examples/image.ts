@@ -14,7 +14,7 @@ export async function postImage(stratos: StratosAgent, did: string, file: Blob, 
       $type: 'zone.stratos.feed.post',
       text: 'At the lake',
       embed: { $type: 'app.bsky.embed.images', images: [{ alt: 'A boat', image }] },
-      boundary: { ...buildBoundary(boundary) },
+      boundary: buildBoundary(boundary),
       createdAt: new Date().toISOString(),
     },
   })

@@ -13,7 +13,7 @@ export async function post(session: StratosSession, serviceUrl: string, did: str
     record: {
       $type: 'zone.stratos.feed.post',
       text: 'Only for the writers.',
-      boundary: { ...buildBoundary(boundary) },
+      boundary: buildBoundary(boundary),
       createdAt: new Date().toISOString(),
     },
   })

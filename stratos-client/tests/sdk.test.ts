@@ -442,7 +442,7 @@ describe('a private record', () => {
     const writing = agent.zone('zone.stratos.repo.createRecord', {
       input: {
         ...input,
-        record: { ...record, boundary: { ...buildBoundary(`${network.serviceDid}/other`) } },
+        record: { ...record, boundary: buildBoundary(`${network.serviceDid}/other`) },
       },
     })
     await expect(writing).rejects.toSatisfy((err) => isStratosError(err, 'ForbiddenBoundary'))
