@@ -123,6 +123,7 @@ export type {
   BlobStore,
   BlockChanges,
   ByteRange,
+  ChunkMemory,
   BlockSpool,
   CommitEntry,
   EnrollmentEntry,

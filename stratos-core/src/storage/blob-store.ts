@@ -9,10 +9,19 @@ export interface StoredBytes {
    * Reads from `start` up to and including `end`, both counted from 0 and within the size; everything without a range.
    * Ending the iteration early lets go of what it holds.
    *
+   * @param memory where chunks may be read into; without it they stay as they are
    * @throws {StratosError} `BlobNotFound` before the first bytes if they were moved or deleted since they were opened,
    *   `ServiceUnavailable` if they cannot be reached
    */
-  read(range?: ByteRange): AsyncIterable<Uint8Array>
+  read(range?: ByteRange, memory?: ChunkMemory): AsyncIterable<Uint8Array>
+}
+
+/**
+ * Memory for chunks which is used again and again: chunks of a large blob would become garbage faster than it is collected.
+ * Whoever passes it on decides how many of them stay as they are before the first one is written over.
+ */
+export interface ChunkMemory {
+  take(bytes: number): Uint8Array
 }
 
 export interface ByteRange {

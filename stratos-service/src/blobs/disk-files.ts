@@ -1,10 +1,11 @@
 import { constants, existsSync } from 'node:fs'
 import { access, mkdir, open, opendir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { StratosError, type ByteRange, type StoredBytes } from 'stratos-core'
+import { StratosError, type ByteRange, type ChunkMemory, type StoredBytes } from 'stratos-core'
 import type { ByteFiles, ListedFile } from './byte-files.ts'
 
 const READ_BYTES = 256 * 1024
+const FRESH: ChunkMemory = { take: (bytes) => Buffer.allocUnsafe(bytes) }
 
 /** Files in a directory of this machine, readable by the service's account alone. */
 export class DiskFiles implements ByteFiles {
@@ -43,7 +44,7 @@ export class DiskFiles implements ByteFiles {
     return {
       size: Number(size),
       version: `${ino}-${size}-${mtimeNs}`,
-      read: (range) => this.#read(file, range ?? { start: 0, end: Number(size) - 1 }),
+      read: (range, memory = FRESH) => this.#read(file, range ?? { start: 0, end: Number(size) - 1 }, memory),
     }
   }
 
@@ -102,13 +103,13 @@ export class DiskFiles implements ByteFiles {
     }
   }
 
-  async *#read(file: string, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
+  async *#read(file: string, { start, end }: ByteRange, memory: ChunkMemory): AsyncGenerator<Uint8Array> {
     const handle = await this.#ifPresent(() => open(file, 'r'))
     if (handle === null) throw new StratosError('BlobNotFound', 'the blob is not there any more')
     try {
       for (let position = start; position <= end;) {
         const length = Math.min(READ_BYTES, end - position + 1)
-        const buffer = Buffer.allocUnsafe(length)
+        const buffer = memory.take(length)
         const { bytesRead } = await this.#try(() => handle.read(buffer, 0, length, position))
         if (bytesRead === 0) throw new StratosError('ServiceUnavailable', 'the blob is shorter than it was')
         yield buffer.subarray(0, bytesRead)

@@ -7,6 +7,7 @@ import {
   type BlobEntry,
   type BlobStore,
   type ByteRange,
+  type ChunkMemory,
   type Did,
   type ReadScope,
   type StoredBytes,
@@ -51,7 +52,8 @@ export class ReadBlobs {
    */
   async open(viewer: Viewer, owner: Did, cid: string): Promise<OpenBlob> {
     const found = await this.#open(viewer, owner, cid)
-    const read = (range?: ByteRange) => this.#readMoving(viewer, owner, found, range)
+    const read = (range?: ByteRange, memory?: ChunkMemory) =>
+      this.#readMoving(viewer, owner, found, range, memory)
     return { ...found, bytes: { ...found.bytes, read } }
   }
 
@@ -113,14 +115,15 @@ export class ReadBlobs {
     owner: Did,
     { cid, bytes }: OpenBlob,
     range: ByteRange | undefined,
+    memory: ChunkMemory | undefined,
   ): AsyncGenerator<Uint8Array> {
     try {
-      yield* bytes.read(range)
+      yield* bytes.read(range, memory)
     } catch (err) {
       if (!isMissing(err)) throw err
       // Nothing has been read yet.
       const again = await this.#open(viewer, owner, cid)
-      yield* again.bytes.read(range)
+      yield* again.bytes.read(range, memory)
     }
   }
 

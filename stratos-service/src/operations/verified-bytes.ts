@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
 import { cidForRawHash } from '@atproto/lex-data'
-import type { ByteRange, StoredBytes } from 'stratos-core'
+import type { ByteRange, ChunkMemory, StoredBytes } from 'stratos-core'
+import { ChunkRing } from '../limits/chunk-ring.ts'
 
 const MAX_REMEMBERED = 20_000
+/** The chunk that is withheld, and the one that is read after it. */
+const CHUNKS_TO_CHECK = 2
 
 /**
  * Hands out stored bytes only if they are those that their CID names. Bytes that have not been looked at since they last
@@ -18,19 +21,25 @@ export class VerifiedBytes {
    */
   async open(name: string, cid: string, stored: StoredBytes): Promise<StoredBytes> {
     if (this.#right.get(name) !== stored.version) {
-      for await (const _ of this.#checked(name, cid, stored));
+      for await (const _ of this.#checked(name, cid, stored, new ChunkRing(CHUNKS_TO_CHECK)));
     }
     return {
       size: stored.size,
       version: stored.version,
-      read: (range) => (isWhole(range, stored.size) ? this.#checked(name, cid, stored) : stored.read(range)),
+      read: (range, memory) =>
+        isWhole(range, stored.size) ? this.#checked(name, cid, stored, memory) : stored.read(range, memory),
     }
   }
 
-  async *#checked(name: string, cid: string, stored: StoredBytes): AsyncGenerator<Uint8Array> {
+  async *#checked(
+    name: string,
+    cid: string,
+    stored: StoredBytes,
+    memory: ChunkMemory | undefined,
+  ): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256')
     let withheld: Uint8Array | null = null
-    for await (const chunk of stored.read()) {
+    for await (const chunk of stored.read(undefined, memory)) {
       if (withheld !== null) yield withheld
       hash.update(chunk)
       withheld = chunk

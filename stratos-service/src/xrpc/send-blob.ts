@@ -1,7 +1,11 @@
-import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import { isShownInPlace, StratosError, type StoredBytes } from 'stratos-core'
+import { ChunkRing } from '../limits/chunk-ring.ts'
 import { parseByteRange } from './byte-range.ts'
+import { sendChunks } from './send-chunks.ts'
+
+/** One on its way to the reader, one that is withheld until it is known to be right, and the one that is read. */
+const CHUNKS_IN_USE = 3
 
 /** Bytes to answer with, which never change under their CID. */
 export interface BlobAnswer {
@@ -39,7 +43,7 @@ export async function sendBlob(
     res.setHeader('Content-Range', `bytes */${bytes.size}`)
     throw new StratosError('RangeNotSatisfiable', `the blob has ${bytes.size} bytes`)
   }
-  const chunks = bytes.read(range)[Symbol.asyncIterator]()
+  const chunks = bytes.read(range, new ChunkRing(CHUNKS_IN_USE))[Symbol.asyncIterator]()
   // Until the first bytes are there, a failure can still be said.
   const first = req.method === 'HEAD' ? null : await chunks.next()
   const { start, end } = range ?? { start: 0, end: bytes.size - 1 }
@@ -54,7 +58,7 @@ export async function sendBlob(
     return
   }
   res.flushHeaders()
-  await pipeline(continued(first, chunks), res)
+  await sendChunks(continued(first, chunks), res)
 }
 
 async function* continued(
