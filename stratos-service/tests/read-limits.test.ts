@@ -123,6 +123,35 @@ it('SYN-011: whoever asks and never reads the answer is cut off, holds up no wri
   for (const socket of deaf) socket.destroy()
 })
 
+it('LIM-005: whoever does not take what they ask for gets no more, and fills no memory', async () => {
+  const params = { repo: accountOf(network(), 'alice').did, collection: POST, limit: 100 }
+  const url = new URL(clients.bob.url(LIST, params))
+  const ask = async () => (await clients.bob.call('GET', LIST, { params: { ...params, limit: 1 } })).status
+  expect(await ask()).toBe(200)
+  const before = residentBytes()
+  const deaf: Socket[] = []
+  while (deaf.length < 10 && (await ask()) === 200) {
+    const socket = connect(Number(url.port), '127.0.0.1').pause()
+    socket.on('error', () => undefined)
+    // The first ones are what the system keeps for both ends of the connection.
+    const requests = Array.from({ length: 20 }, () => {
+      const proof = clients.bob.proof('GET', url.href)
+      const headers = `Host: ${url.host}\r\nAuthorization: DPoP ${clients.bob.token}\r\nDPoP: ${proof}`
+      return `GET ${url.pathname}${url.search} HTTP/1.1\r\n${headers}\r\n\r\n`
+    })
+    socket.write(requests.join(''))
+    deaf.push(socket)
+  }
+  expect(deaf.length).toBeLessThan(10)
+  // Who has made no reads yet in this minute but those above is bob alone; the others write.
+  const record = post(network().serviceDid, 'others go on', ['other'])
+  const body = { repo: accountOf(network(), 'carol').did, collection: POST, record }
+  expect((await clients.carol.call('POST', 'com.atproto.repo.createRecord', { body })).status).toBe(200)
+  expect(residentBytes() - before).toBeLessThan(96 * 1024 * 1024)
+  for (const socket of deaf) socket.destroy()
+  await waitUntil('their end', async () => (await ask()) === 200)
+})
+
 function residentBytes(): number {
   const status = readFileSync(`/proc/${network().service.pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024

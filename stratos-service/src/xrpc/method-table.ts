@@ -20,6 +20,7 @@ import type { ReadRates } from '../limits/read-rates.ts'
 import { headersOf, toXrpcError } from './errors.ts'
 import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
+import { OpenAnswers } from './open-answers.ts'
 import { setRateLimitHeaders } from './rate-limit-headers.ts'
 import { withQuietParsing } from './quiet-schema.ts'
 import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
@@ -77,6 +78,7 @@ export class MethodTable {
   readonly #routes: { readonly method: string; readonly guard: string }[] = []
   readonly #subscriptions: SubscriptionRoute[] = []
   readonly #largeBodies = new Set<string>()
+  readonly #answers = new OpenAnswers()
 
   constructor(options: {
     auth: Authenticator
@@ -135,12 +137,14 @@ export class MethodTable {
     const schema: l.Procedure | l.Query = l.getMain(method)
     const maxJsonBytes = limits.maxJsonBytes ?? MAX_JSON_BYTES
     if (limits.maxStreamBytes !== undefined) this.#largeBodies.add(`/xrpc/${schema.nsid}`)
+    const isRead = limits.isRead ?? schema.type === 'query'
     const takesJson = 'input' in schema && schema.input.encoding === 'application/json'
     const config: LexMethodConfig<M, { credentials: V }> = {
       opts: { jsonLimit: maxJsonBytes, blobLimit: limits.maxStreamBytes ?? maxJsonBytes },
-      auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null, limits.isRead),
+      auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null, isRead),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () => {
+          if (isRead) this.#answers.enter(auth.credentials, res)
           const answer = await handler({
             viewer: auth.credentials,
             params,
