@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { AtpAgent } from '@atproto/api'
@@ -303,9 +304,30 @@ describe('an answer with a blob', () => {
       const answer = await getBlob(bob!, alice!.did, cidOf(uploaded), headers as Record<string, string>)
       expect(answer).toMatchObject({ status: 500, body: { error: 'InternalServerError' } })
     }
-    const log = readFileSync(join(network().directory, 'service', 'service.log'), 'utf8')
-    expect(log).toContain('are damaged')
+    const log = join(network().directory, 'service', 'service.log')
+    await waitUntil('the log', () => readFileSync(log, 'utf8').includes('are damaged'))
   })
+})
+
+it('LIM-005: blobs that their reader does not take are a hundred at most', async () => {
+  const reader = await newcomer('slow')
+  const uploaded = await upload(reader.client, drawPng(5 * MiB))
+  const cid = cidOf(uploaded)
+  const collection = 'zone.stratos.test.note'
+  const body = { repo: reader.did, collection, record: { $type: collection, file: uploaded.body.blob } }
+  expect((await reader.client.call('POST', 'com.atproto.repo.createRecord', { body })).status).toBe(200)
+  const url = new URL(await signedUrl(reader, reader.did, cid))
+  const ask = async () => (await sendRequest('HEAD', url.href)).status
+  const deaf: Socket[] = []
+  for (let count = 0; count < 110; count += 1) {
+    const socket = connect(Number(url.port), '127.0.0.1').pause()
+    socket.on('error', () => undefined)
+    socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`)
+    deaf.push(socket)
+  }
+  await waitUntil('one too many', async () => (await ask()) === 429)
+  for (const socket of deaf) socket.destroy()
+  await waitUntil('their end', async () => (await ask()) === 200)
 })
 
 describe('an upload', () => {

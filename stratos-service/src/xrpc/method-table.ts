@@ -20,7 +20,7 @@ import type { ReadRates } from '../limits/read-rates.ts'
 import { headersOf, toXrpcError } from './errors.ts'
 import { JSON_TYPE, PreparedBody, StreamedBody } from './prepared-body.ts'
 import { jsonBody } from './json-body.ts'
-import { OpenAnswers } from './open-answers.ts'
+import { BLOB_ANSWERS, JSON_ANSWERS, OpenAnswers } from './open-answers.ts'
 import { setRateLimitHeaders } from './rate-limit-headers.ts'
 import { withQuietParsing } from './quiet-schema.ts'
 import { subscriptionRoute, type StreamHandler, type SubscriptionRoute } from './subscription.ts'
@@ -78,7 +78,8 @@ export class MethodTable {
   readonly #routes: { readonly method: string; readonly guard: string }[] = []
   readonly #subscriptions: SubscriptionRoute[] = []
   readonly #largeBodies = new Set<string>()
-  readonly #answers = new OpenAnswers()
+  readonly #answers = new OpenAnswers(JSON_ANSWERS)
+  readonly #blobAnswers = new OpenAnswers(BLOB_ANSWERS)
 
   constructor(options: {
     auth: Authenticator
@@ -173,7 +174,11 @@ export class MethodTable {
       auth: this.#guarded(method, guard, null, isRead),
       handler: ({ req, res, params, auth }) =>
         this.#translate(req, res, async () => {
-          const charge = (viewer: Viewer) => this.#charge(viewer, req, res)
+          if (isRead !== false) this.#blobAnswers.enter(auth.credentials, res)
+          const charge = (viewer: Viewer) => {
+            this.#charge(viewer, req, res)
+            this.#blobAnswers.enter(viewer, res)
+          }
           const answer = await handler({ viewer: auth.credentials, params, charge })
           await sendBlob(req, res, answer).catch((err: unknown) => this.#cutOff(req, res, err))
           // The answer is sent; there is nothing left for the server to add.

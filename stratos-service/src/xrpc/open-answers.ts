@@ -1,15 +1,27 @@
 import type { Response } from 'express'
 import { RateLimitedError, type Viewer } from 'stratos-core'
 
-/** Reads of one account that are answered at the same time. */
-const MAX_AT_ONCE = 64
-/** What one account has asked for and does not take. */
-const MAX_UNSENT_BYTES = 8 * 1024 * 1024
+/** Of one account. */
+export interface OpenAnswersLimits {
+  readonly maxAtOnce: number
+  /** What it has asked for and does not take. */
+  readonly maxUnsentBytes: number
+}
+
+export const JSON_ANSWERS: OpenAnswersLimits = { maxAtOnce: 64, maxUnsentBytes: 8 * 1024 * 1024 }
+/** Read as they are sent: each keeps a file open, and a piece of it in memory. As many as browsers load at a time. */
+export const BLOB_ANSWERS: OpenAnswersLimits = { maxAtOnce: 100, maxUnsentBytes: Infinity }
+
 const RETRY_AFTER_MS = 1_000
 
 /** Answers that are under way: each is in memory until its reader has taken it, and readers can be as slow as they like. */
 export class OpenAnswers {
+  readonly #limits: OpenAnswersLimits
   readonly #byAccount = new Map<string, Set<Response>>()
+
+  constructor(limits: OpenAnswersLimits) {
+    this.#limits = limits
+  }
 
   /**
    * Counts an answer to a user until it has ended. Services, which read for all of their users, have no such limit, and
@@ -21,7 +33,8 @@ export class OpenAnswers {
     if (viewer.kind !== 'user') return
     const { did } = viewer
     const open = this.#byAccount.get(did) ?? new Set()
-    if (open.size >= MAX_AT_ONCE || unsentBytes(open) > MAX_UNSENT_BYTES)
+    const { maxAtOnce, maxUnsentBytes } = this.#limits
+    if (open.size >= maxAtOnce || unsentBytes(open) > maxUnsentBytes)
       throw new RateLimitedError(RETRY_AFTER_MS)
     this.#byAccount.set(did, open.add(res))
     res.once('close', () => {
