@@ -19,6 +19,7 @@ import { placeOfActorKey } from './actor-key.ts'
 import { actorStores, repoNotFound } from './actor-stores.ts'
 import { SQLITE } from './dialect.ts'
 import { Erasures } from './erasures.ts'
+import type { FileSyncs } from './file-syncs.ts'
 import { HandlePool } from './handle-pool.ts'
 import { actorMigrations } from './migrations/actor.ts'
 import { OpenSnapshots } from './open-snapshots.ts'
@@ -59,6 +60,7 @@ export interface SqliteActorsOptions {
   readonly vault: Vault
   /** How many databases may be open. */
   readonly maxOpen: number
+  readonly syncs: FileSyncs
   /** Gives commits their places in the feed of the service. */
   readonly sequencer: Pick<SqliteSequencer, 'mark' | 'push' | 'forget'>
   /** Told when an actor's feed has grown. */
@@ -75,6 +77,7 @@ export class SqliteActors implements Actors {
   readonly #root: string
   readonly #service: Kysely<ServiceTables>
   readonly #vault: Vault
+  readonly #syncs: FileSyncs
   readonly #placements: Placements
   readonly #statements = new Statements()
   readonly #sequencer: SqliteActorsOptions['sequencer']
@@ -92,6 +95,7 @@ export class SqliteActors implements Actors {
     this.#sequencer = options.sequencer
     this.#grown = options.grown
     this.#vault = vault
+    this.#syncs = options.syncs
     // Nobody else uses the data directory.
     this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
@@ -147,13 +151,15 @@ export class SqliteActors implements Actors {
   /** Over a connection of its own: with a write-ahead log, readers and the writer do not wait for each other. */
   async openSnapshot(did: Did): Promise<Snapshot> {
     // Within a use of the actor, so that its file is there and up to date.
-    return this.#pool.use(did, async ({ number }) => {
+    return this.#pool.use(did, async ({ db: writing, number }) => {
       const db = await this.#connect(did)
       try {
         await sql.raw('begin').execute(db)
         const { repo, records } = actorStores(db, number, SQLITE, this.#statements)
         // The state is that of the first read.
         await repo.findHead()
+        // Has its turn when whatever was committed before is durable.
+        await sql`select 1`.execute(writing)
         return this.#snapshots.add(did, { repo, records }, () => db.destroy())
       } catch (err) {
         await db.destroy()
@@ -255,7 +261,7 @@ export class SqliteActors implements Actors {
 
   #connect(did: Did): Promise<Kysely<ActorTables>> {
     const file = join(this.#directory(did), FILE)
-    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS }
+    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS, syncs: this.#syncs }
     return openSqlite<ActorTables>(options, actorMigrations(SQLITE))
   }
 

@@ -7,6 +7,7 @@ import { newActor } from 'stratos-core/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { NO_MASTER_KEYS } from '../config/vault.ts'
 import { openStorage } from './open-storage.ts'
+import { FileSyncs } from './file-syncs.ts'
 import type { Migration } from './migrate.ts'
 import { openSqlite } from './sqlite-database.ts'
 import { inTransaction } from './transaction.ts'
@@ -38,8 +39,10 @@ const BROKEN: Migration = {
   },
 }
 
+const OPTIONS = { cacheKiB: 64, maxStatements: 10, syncs: new FileSyncs() }
+
 const open = (...migrations: Migration[]): Promise<Kysely<Tables>> =>
-  openSqlite<Tables>({ file: join(directory, 'x.sqlite'), cacheKiB: 64, maxStatements: 10 }, migrations)
+  openSqlite<Tables>({ ...OPTIONS, file: join(directory, 'x.sqlite') }, migrations)
 
 describe('a database file', () => {
   it('is brought to the newest version once, and keeps its rows', async () => {
@@ -68,15 +71,15 @@ describe('a database file', () => {
     await expect(open(FIRST)).rejects.toThrow(/version 2.*no more than 1/)
   })
 
-  it('is written through, with commits that last', async () => {
+  it('is written ahead, and overwrites what is deleted', async () => {
     const db = await open(FIRST)
     const pragmas = await Promise.all(
       ['journal_mode', 'synchronous', 'secure_delete', 'foreign_keys'].map(async (name) =>
         Object.values((await sql.raw<object>(`pragma ${name}`).execute(db)).rows[0] ?? {}),
       ),
     )
-    // 2 is FULL.
-    expect(pragmas).toEqual([['wal'], [2], [1], [1]])
+    // 1 is NORMAL.
+    expect(pragmas).toEqual([['wal'], [1], [1], [1]])
     await db.destroy()
   })
 })

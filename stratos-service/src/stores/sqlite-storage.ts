@@ -7,6 +7,7 @@ import { Vault, type MasterKeys } from '../config/vault.ts'
 import { rewrapActorKeys } from './actor-key.ts'
 import { openDataDir } from './data-dir.ts'
 import { SQLITE } from './dialect.ts'
+import { FileSyncs } from './file-syncs.ts'
 import { serviceMigrations } from './migrations/service.ts'
 import { KeyFile } from './kept-key.ts'
 import type { Storage } from './open-storage.ts'
@@ -28,7 +29,8 @@ export async function openSqliteStorage(
 ): Promise<Storage> {
   const dataDir = await openDataDir(settings.dataDir)
   const file = join(dataDir.path, 'service.sqlite')
-  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200 }
+  const syncs = new FileSyncs()
+  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200, syncs }
   const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
   const vault = new Vault(settings.masterKeys)
   const forms = new SecretForms(db)
@@ -50,6 +52,7 @@ export async function openSqliteStorage(
     service: db,
     vault,
     maxOpen: settings.openActors,
+    syncs,
     sequencer,
     grown,
     onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),
