@@ -1,6 +1,6 @@
 import { type KeyObject, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { signEcdsa, verifyEcdsa } from './ecdsa.ts'
+import { signEcdsa, verifyEcdsa, verifyEcdsaSideBySide } from './ecdsa.ts'
 
 const message = new TextEncoder().encode('a message')
 const asCompact = (key: KeyObject) => ({ key, dsaEncoding: 'ieee-p1363' }) as const
@@ -9,9 +9,9 @@ describe.each(['prime256v1', 'secp256k1'])('ECDSA on %s', (namedCurve) => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve })
 
   // One number in 256 is shorter than the others, and one in two needs a zero in front.
-  it('makes signatures that the platform takes in the same form, whatever their numbers', () => {
+  it('makes signatures that the platform takes in the same form, whatever their numbers', async () => {
     for (let count = 0; count < 800; count++) {
-      const signature = signEcdsa(privateKey, message)
+      const signature = await signEcdsa(privateKey, message)
       expect(signature).toHaveLength(64)
       expect(verify('sha256', message, asCompact(publicKey), signature)).toBe(true)
     }
@@ -23,6 +23,12 @@ describe.each(['prime256v1', 'secp256k1'])('ECDSA on %s', (namedCurve) => {
     }
   })
 
+  it('does many at a time', async () => {
+    const signatures = await Promise.all(Array.from({ length: 20 }, () => signEcdsa(privateKey, message)))
+    const verified = signatures.map((signature) => verifyEcdsaSideBySide(publicKey, message, signature))
+    expect(await Promise.all(verified)).toEqual(signatures.map(() => true))
+  })
+
   it.each([
     ['of another message', new TextEncoder().encode('another'), (signature: Uint8Array) => signature],
     ['that is too short', message, (signature: Uint8Array) => signature.subarray(1)],
@@ -30,7 +36,9 @@ describe.each(['prime256v1', 'secp256k1'])('ECDSA on %s', (namedCurve) => {
     ['in ASN.1', message, () => sign('sha256', message, privateKey)],
     ['of zeros', message, () => new Uint8Array(64)],
     ['of the largest numbers', message, () => new Uint8Array(64).fill(0xff)],
-  ])('refuses a signature %s', (_, bytes, change) => {
-    expect(verifyEcdsa(publicKey, bytes, change(signEcdsa(privateKey, message)))).toBe(false)
+  ])('refuses a signature %s', async (_, bytes, change) => {
+    const signature = change(await signEcdsa(privateKey, message))
+    expect(verifyEcdsa(publicKey, bytes, signature)).toBe(false)
+    expect(await verifyEcdsaSideBySide(publicKey, bytes, signature)).toBe(false)
   })
 })

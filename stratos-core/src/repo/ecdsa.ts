@@ -4,15 +4,24 @@
  * and a third of that of a verification.
  */
 import { type KeyObject, sign, verify } from 'node:crypto'
+import { promisify } from 'node:util'
 import { SCALAR_BYTES, SIGNATURE_BYTES } from './low-s.ts'
+import { SIDE_BY_SIDE } from './side-by-side.ts'
+
+const signOnThread = promisify<string, Uint8Array, KeyObject, Buffer>(sign)
+const verifyOnThread = promisify<string, Uint8Array, KeyObject, Uint8Array, boolean>(verify)
 
 const SEQUENCE = 0x30
 const INTEGER = 0x02
 const SIGN_BIT = 0x80
 
 /** @param key a private key of P-256 or secp256k1 */
-export function signEcdsa(key: KeyObject, bytes: Uint8Array): Uint8Array {
-  return compactOf(sign('sha256', bytes, key))
+export async function signEcdsa(key: KeyObject, bytes: Uint8Array): Promise<Uint8Array> {
+  const der = await SIDE_BY_SIDE.run(
+    () => sign('sha256', bytes, key),
+    () => signOnThread('sha256', bytes, key),
+  )
+  return compactOf(der)
 }
 
 /**
@@ -23,6 +32,20 @@ export function signEcdsa(key: KeyObject, bytes: Uint8Array): Uint8Array {
  */
 export function verifyEcdsa(key: KeyObject, bytes: Uint8Array, signature: Uint8Array): boolean {
   return signature.byteLength === SIGNATURE_BYTES && verify('sha256', bytes, key, derOf(signature))
+}
+
+/** As `verifyEcdsa`, for where many may ask at a time. */
+export async function verifyEcdsaSideBySide(
+  key: KeyObject,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  if (signature.byteLength !== SIGNATURE_BYTES) return false
+  const der = derOf(signature)
+  return SIDE_BY_SIDE.run(
+    () => verify('sha256', bytes, key, der),
+    () => verifyOnThread('sha256', bytes, key, der),
+  )
 }
 
 /** @param der what the platform made, and so well-formed */

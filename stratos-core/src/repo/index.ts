@@ -5,7 +5,8 @@ export {
   importP256Keypair,
   importSecp256k1Keypair,
 } from './native-keypair.ts'
-export { verifyEcdsa } from './ecdsa.ts'
+export { verifyEcdsaSideBySide } from './ecdsa.ts'
+export { SIDE_BY_SIDE } from './side-by-side.ts'
 export { verifySignature } from './native-verify.ts'
 export {
   buildCommit,

@@ -41,7 +41,7 @@ export class NativeKeypair implements Keypair {
 
   /** @returns 64 bytes: `r` and `s` over the SHA-256 of `bytes`, low-S */
   async sign(bytes: Uint8Array): Promise<Uint8Array> {
-    return toLowS(signEcdsa(this.#key, bytes), this.#curve)
+    return toLowS(await signEcdsa(this.#key, bytes), this.#curve)
   }
 
   /** The private key, 32 bytes. Whoever has them can sign in the name of its owner. */

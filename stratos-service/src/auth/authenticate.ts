@@ -194,7 +194,7 @@ export class Authenticator {
 
   /** A session key makes a user of any DID: what services may do takes a token that names the method. */
   async #keyHolder(claim: Claim, nsid: Nsid, kind: MethodKind): Promise<Caller> {
-    const proof = this.#verifyProof(claim)
+    const proof = await this.#verifyProof(claim)
     const { jkt } = proof
     const session = await this.#parts.sessions.find(jkt)
     if (session === null) return { viewer: await this.#tokenHolder(claim, proof, nsid, kind), jkt: null }
@@ -224,7 +224,7 @@ export class Authenticator {
     return { ...(await this.#userOf(verified.did)), grant: verified.grant }
   }
 
-  #verifyProof({ request, credential, proofs }: Claim): VerifiedProof {
+  async #verifyProof({ request, credential, proofs }: Claim): Promise<VerifiedProof> {
     const [path = ''] = request.url.split('?')
     return this.#parts.proofs.verify({
       proofs,

@@ -28,7 +28,7 @@ function setUp(options: { requireNonce?: boolean; clockMs?: () => number } = {})
   })
   const check = async (proof: string | string[], input: Partial<DpopProofInput> = {}) => {
     const whole = { proofs: [proof].flat(), method: METHOD, url: URL_HERE, accessToken: TOKEN, ...input }
-    const { jkt, use } = proofs.verify(whole)
+    const { jkt, use } = await proofs.verify(whole)
     await use()
     return { jkt }
   }

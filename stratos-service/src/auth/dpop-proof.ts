@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { StratosError, type ReplayStore } from 'stratos-core'
-import { verifyEcdsa } from 'stratos-core/repo'
+import { verifyEcdsaSideBySide } from 'stratos-core/repo'
 import { MAX_JWS_LENGTH, parseCompactJws, parseJsonPart, type CompactJws } from './compact-jws.ts'
 import type { DpopNonces } from './dpop-nonce.ts'
 import { isSameResource } from './http-uri.ts'
@@ -75,9 +75,9 @@ export class DpopProofs {
    * @throws {StratosError} `UseDpopNonce` if the nonce is missing or stale, `InvalidDpopProof` otherwise
    * @see https://www.rfc-editor.org/rfc/rfc9449#section-4.3
    */
-  verify(input: DpopProofInput): VerifiedProof {
+  async verify(input: DpopProofInput): Promise<VerifiedProof> {
     const proof = parseProof(input.proofs)
-    const { key, jkt } = this.#verifySignature(proof)
+    const { key, jkt } = await this.#verifySignature(proof)
     const claims = parseJsonPart(proof.payloadText)
     if (claims === null) throw invalidProof('the payload is not a JSON object')
 
@@ -101,11 +101,11 @@ export class DpopProofs {
     if (!(await this.#context.replays.use(key, forgetAtMs))) throw invalidProof('it was used before')
   }
 
-  #verifySignature(proof: CompactJws): PublicKey {
+  async #verifySignature(proof: CompactJws): Promise<PublicKey> {
     const proofKey = this.#keys.get(proof.headerText) ?? readProofKey(proof.headerText)
     const { signingInput, signature } = proof
     // Either of the two equivalent signatures will do: browsers do not choose the low one.
-    if (!verifyEcdsa(proofKey.key, signingInput, signature)) {
+    if (!(await verifyEcdsaSideBySide(proofKey.key, signingInput, signature))) {
       throw invalidProof('the signature does not match jwk')
     }
     return proofKey

@@ -65,9 +65,9 @@ export const ENV_TABLE = {
   ),
   STRATOS_OPEN_ACTORS: optional(
     integer(1, 100_000),
-    300,
+    270,
     'Storage',
-    'How many actor databases may be open with SQLite, three file descriptors each',
+    'How many actor databases may be open with SQLite, four file descriptors each',
   ),
   STRATOS_POSTGRES_URL: optional(
     text,

@@ -27,7 +27,7 @@ describe('the way to a Postgres database', () => {
   it('is put together from its parts', () => {
     expect(storageOf({ STRATOS_PG_HOST: 'db.internal', STRATOS_PG_PASSWORD: 'p@ss' })).toEqual({
       dataDir: './data',
-      openActors: 300,
+      openActors: 270,
       masterKeys: NO_MASTER_KEYS,
       backend: 'postgres',
       postgres: {
@@ -115,7 +115,7 @@ describe('the way to a Postgres database', () => {
   it('is not looked at with SQLite', () => {
     expect(storageOf({ STORAGE_BACKEND: 'sqlite', STRATOS_PG_HOST: 'db' })).toEqual({
       dataDir: './data',
-      openActors: 300,
+      openActors: 270,
       masterKeys: NO_MASTER_KEYS,
       backend: 'sqlite',
     })

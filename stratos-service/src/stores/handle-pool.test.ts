@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const pool of pools.splice(0)) await pool.close()
 })
 
-function setUp(max: number) {
+function setUp(max: number, { slow = false } = {}) {
   const clock = { nowMs: 0 }
   const handles: Handle[] = []
   const errors: unknown[] = []
@@ -27,6 +27,7 @@ function setUp(max: number) {
       return handle
     },
     close: async (handle) => {
+      if (slow) await new Promise(setImmediate)
       if (failing.closing.has(handle.key)) throw new Error(`cannot close ${handle.key}`)
       handle.open = false
     },
@@ -92,6 +93,18 @@ describe('a pool of handles', () => {
     expect(pool.size).toBe(0)
     failing.opening.clear()
     expect((await touch('a')).key).toBe('a')
+  })
+
+  it('counts what is being closed as open', async () => {
+    const { openKeys, pool } = setUp(2, { slow: true })
+    let most = 0
+    const uses = Array.from('abcdefgh', (key) =>
+      pool.use(key, async () => {
+        most = Math.max(most, openKeys().length)
+      }),
+    )
+    await Promise.all(uses)
+    expect(most).toBe(2)
   })
 
   it('closes what was not used for a while, and nothing that is in use', async () => {

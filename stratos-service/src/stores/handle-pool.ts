@@ -29,6 +29,8 @@ export class HandlePool<K, H> {
   /** Keys nobody may open for the time being: the same file must not be open twice, nor while it is being removed. */
   readonly #barred = new Map<K, Promise<void>>()
   readonly #waitingForRoom: (() => void)[] = []
+  /** Handles that are being closed are open still. */
+  #closing = 0
   readonly #timer: NodeJS.Timeout
   #closed = false
 
@@ -61,7 +63,7 @@ export class HandlePool<K, H> {
     try {
       const entry = this.#entries.get(key)
       this.#entries.delete(key)
-      if (entry !== undefined) await this.#closeOnceFree(entry)
+      if (entry !== undefined) await this.#close(entry)
       return await work()
     } finally {
       this.#barred.delete(key)
@@ -73,7 +75,7 @@ export class HandlePool<K, H> {
   closeIdle(): void {
     const latestMs = this.#options.nowMs() - this.#options.idleMs
     for (const [key, entry] of this.#entries) {
-      if (entry.users === 0 && entry.lastUsedAtMs <= latestMs) this.#shut(key)
+      if (entry.users === 0 && entry.lastUsedAtMs <= latestMs) void this.#shut(key)
     }
   }
 
@@ -81,7 +83,7 @@ export class HandlePool<K, H> {
     this.#closed = true
     clearInterval(this.#timer)
     for (const wake of this.#waitingForRoom.splice(0)) wake()
-    for (const key of [...this.#entries.keys()]) this.#shut(key)
+    for (const key of [...this.#entries.keys()]) void this.#shut(key)
     await Promise.all(this.#barred.values())
   }
 
@@ -101,8 +103,8 @@ export class HandlePool<K, H> {
       if (known !== undefined) return known
       const barred = this.#barred.get(key)
       if (barred !== undefined) await barred
-      else if (this.#hasRoom()) return this.#open(key)
-      else await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
+      else if (this.#entries.size + this.#closing < this.#options.max) return this.#open(key)
+      else await this.#makeRoom()
     }
   }
 
@@ -125,23 +127,27 @@ export class HandlePool<K, H> {
     this.#waitingForRoom.shift()?.()
   }
 
-  #hasRoom(): boolean {
-    if (this.#entries.size < this.#options.max) return true
+  /** Resolves when there may be room. Whoever comes first takes it. */
+  async #makeRoom(): Promise<void> {
     for (const [key, entry] of this.#entries) {
-      if (entry.users > 0) continue
-      this.#shut(key)
-      return true
+      if (entry.users === 0) return this.#shut(key)
     }
-    return false
+    await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
   }
 
-  #shut(key: K): void {
-    this.exclusive(key, async () => undefined).catch(this.#options.onError)
+  async #shut(key: K): Promise<void> {
+    await this.exclusive(key, async () => undefined).catch(this.#options.onError)
   }
 
-  async #closeOnceFree(entry: Entry<H>): Promise<void> {
-    if (entry.users > 0) await new Promise<void>((resolve) => (entry.onceFree = resolve))
-    const handle = await entry.opening.catch(() => null)
-    if (handle !== null) await this.#options.close(handle)
+  async #close(entry: Entry<H>): Promise<void> {
+    this.#closing += 1
+    try {
+      if (entry.users > 0) await new Promise<void>((resolve) => (entry.onceFree = resolve))
+      const handle = await entry.opening.catch(() => null)
+      if (handle !== null) await this.#options.close(handle)
+    } finally {
+      this.#closing -= 1
+      this.#waitingForRoom.shift()?.()
+    }
   }
 }

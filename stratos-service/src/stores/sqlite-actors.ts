@@ -19,7 +19,6 @@ import { placeOfActorKey } from './actor-key.ts'
 import { actorStores, repoNotFound } from './actor-stores.ts'
 import { SQLITE } from './dialect.ts'
 import { Erasures } from './erasures.ts'
-import type { FileSyncs } from './file-syncs.ts'
 import { HandlePool } from './handle-pool.ts'
 import { actorMigrations } from './migrations/actor.ts'
 import { OpenSnapshots } from './open-snapshots.ts'
@@ -30,9 +29,10 @@ import { indexOf, withAppend } from './watched-events.ts'
 import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { Statements } from './statements.ts'
+import { syncFile } from './sync-file.ts'
 import { inTransaction } from './transaction.ts'
 
-// An open actor costs three file descriptors and, with these, about a third of a MiB; more if it has many records.
+// An open actor costs four file descriptors and, with these, about a third of a MiB; more if it has many records.
 const CACHE_KIB = 512
 const MAX_STATEMENTS = 32
 const IDLE_MS = 60_000
@@ -60,7 +60,6 @@ export interface SqliteActorsOptions {
   readonly vault: Vault
   /** How many databases may be open. */
   readonly maxOpen: number
-  readonly syncs: FileSyncs
   /** Gives commits their places in the feed of the service. */
   readonly sequencer: Pick<SqliteSequencer, 'mark' | 'push' | 'forget'>
   /** Told when an actor's feed has grown. */
@@ -77,7 +76,6 @@ export class SqliteActors implements Actors {
   readonly #root: string
   readonly #service: Kysely<ServiceTables>
   readonly #vault: Vault
-  readonly #syncs: FileSyncs
   readonly #placements: Placements
   readonly #statements = new Statements()
   readonly #sequencer: SqliteActorsOptions['sequencer']
@@ -95,7 +93,6 @@ export class SqliteActors implements Actors {
     this.#sequencer = options.sequencer
     this.#grown = options.grown
     this.#vault = vault
-    this.#syncs = options.syncs
     // Nobody else uses the data directory.
     this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
@@ -261,7 +258,7 @@ export class SqliteActors implements Actors {
 
   #connect(did: Did): Promise<Kysely<ActorTables>> {
     const file = join(this.#directory(did), FILE)
-    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS, syncs: this.#syncs }
+    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS, sync: syncFile }
     return openSqlite<ActorTables>(options, actorMigrations(SQLITE))
   }
 

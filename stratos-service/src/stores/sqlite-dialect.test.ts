@@ -47,7 +47,7 @@ beforeEach(async () => {
   before.close()
   disk = new Disk()
   db = new Kysely<Tables>({
-    dialect: sqliteDialect({ file, cacheKiB: 64, maxStatements: 10, syncs: disk }),
+    dialect: sqliteDialect({ file, cacheKiB: 64, maxStatements: 10, sync: disk.sync }),
   })
   // Opens it.
   await ids()

@@ -10,7 +10,6 @@ import {
   type Kysely,
   type QueryResult,
 } from 'kysely'
-import type { FileSyncs } from './file-syncs.ts'
 import type { TransactionalConnection } from './transaction.ts'
 
 export interface SqliteOptions {
@@ -19,7 +18,8 @@ export interface SqliteOptions {
   readonly cacheKiB: number
   /** How many statements stay prepared. */
   readonly maxStatements: number
-  readonly syncs: Pick<FileSyncs, 'sync'>
+  /** Brings what was written to a file to the disk. */
+  readonly sync: (fd: number) => Promise<void>
 }
 
 /**
@@ -148,7 +148,7 @@ class SqliteConnection implements TransactionalConnection {
     // reading alone.
     this.#log ??= openSync(`${this.#db.name}-wal`, 'r+')
     try {
-      await this.#options.syncs.sync(this.#log)
+      await this.#options.sync(this.#log)
       this.#uncertain = false
     } catch {
       this.#settle()

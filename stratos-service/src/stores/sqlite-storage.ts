@@ -7,7 +7,6 @@ import { Vault, type MasterKeys } from '../config/vault.ts'
 import { rewrapActorKeys } from './actor-key.ts'
 import { openDataDir } from './data-dir.ts'
 import { SQLITE } from './dialect.ts'
-import { FileSyncs } from './file-syncs.ts'
 import { serviceMigrations } from './migrations/service.ts'
 import { KeyFile } from './kept-key.ts'
 import type { Storage } from './open-storage.ts'
@@ -20,6 +19,7 @@ import { serviceStores } from './service-stores.ts'
 import { SqliteActors } from './sqlite-actors.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { openSqliteFeeds } from './sqlite-feeds.ts'
+import { syncFile } from './sync-file.ts'
 
 /** Opens a data directory with a database for the service and one for each actor. No other process may use it then. */
 export async function openSqliteStorage(
@@ -29,8 +29,7 @@ export async function openSqliteStorage(
 ): Promise<Storage> {
   const dataDir = await openDataDir(settings.dataDir)
   const file = join(dataDir.path, 'service.sqlite')
-  const syncs = new FileSyncs()
-  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200, syncs }
+  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200, sync: syncFile }
   const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
   const vault = new Vault(settings.masterKeys)
   const forms = new SecretForms(db)
@@ -52,7 +51,6 @@ export async function openSqliteStorage(
     service: db,
     vault,
     maxOpen: settings.openActors,
-    syncs,
     sequencer,
     grown,
     onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),
