@@ -5,6 +5,7 @@
 import type { Keypair } from '@atproto/crypto'
 import { encode } from '@atproto/lex-cbor'
 import type { Cid } from '@atproto/lex-data'
+import { formatCid } from '../cid-bytes.ts'
 import { StratosError } from '../errors.ts'
 import type { Did, Nsid, Rkey, Tid } from '../ids.ts'
 import type { RecordBlock } from '../record/record-block.ts'
@@ -61,7 +62,7 @@ export async function buildInitialCommit(repo: {
   const tree = RepoTree.empty(nowhere)
   const { root: data, added } = tree.changeFrom(tree)
   const { cid, bytes } = await signCommit({ did: repo.did, rev: repo.rev, data }, repo.keypair)
-  const newBlocks = added.set(cid.toString(), bytes)
+  const newBlocks = added.set(formatCid(cid), bytes)
   const nothing = { removedCids: [], removedRecordCids: [], ops: [], tree }
   return { cid, rev: repo.rev, data, prev: null, since: null, newBlocks, ...nothing }
 }
@@ -98,8 +99,8 @@ export async function buildCommit(repo: {
     data,
     prev: previous.cid,
     since: previous.rev,
-    newBlocks: new Map([...added, ...records.added, [commit.cid.toString(), commit.bytes] as const]),
-    removedCids: [...removed, previous.cid.toString()],
+    newBlocks: new Map([...added, ...records.added, [formatCid(commit.cid), commit.bytes] as const]),
+    removedCids: [...removed, formatCid(previous.cid)],
     removedRecordCids: records.removed,
     ops,
     tree,
@@ -146,14 +147,14 @@ function recordChanges(
   const after = textsOf([...last.values()].map(({ cid }) => cid))
   const added = new Map<string, Uint8Array>()
   for (const write of writes) {
-    if (write.action !== 'delete') added.set(write.block.cid.toString(), write.block.bytes)
+    if (write.action !== 'delete') added.set(formatCid(write.block.cid), write.block.bytes)
   }
   for (const cid of added.keys()) if (!after.has(cid)) added.delete(cid)
   return { added, removed: [...before].filter((cid) => !after.has(cid)) }
 }
 
 function textsOf(cids: readonly (Cid | null)[]): Set<string> {
-  return new Set(cids.filter((cid) => cid !== null).map((cid) => cid.toString()))
+  return new Set(cids.filter((cid) => cid !== null).map(formatCid))
 }
 
 /** Makes a commit of a tree that is built already. @returns its block */

@@ -101,7 +101,7 @@ export interface TreeChange {
 
 function encode(tree: Subtree, added: Map<string, Uint8Array>, kept: Set<string>): Cid {
   if (tree.cid !== null) {
-    kept.add(tree.cid.toString())
+    kept.add(tree.name)
     return tree.cid
   }
   const { node } = tree
@@ -110,7 +110,7 @@ function encode(tree: Subtree, added: Map<string, Uint8Array>, kept: Set<string>
   for (const child of node.children) if (child !== null) encode(child, added, kept)
   const bytes = encodeNode(node)
   tree.cid = cidOf(bytes)
-  added.set(tree.cid.toString(), bytes)
+  added.set(tree.name, bytes)
   return tree.cid
 }
 
@@ -120,9 +120,8 @@ function collect(
   kept: ReadonlySet<string>,
   removed: string[],
 ): void {
-  const cid = tree.cid?.toString() ?? ''
-  if (kept.has(cid)) return
-  if (!added.has(cid)) removed.push(cid)
+  if (kept.has(tree.name)) return
+  if (!added.has(tree.name)) removed.push(tree.name)
   // What was never loaded was not changed either, and so is among the kept.
   for (const child of tree.node?.children ?? []) if (child !== null) collect(child, added, kept, removed)
 }

@@ -7,6 +7,7 @@
 import { hash } from 'node:crypto'
 import { decode } from '@atproto/lex-cbor'
 import { type Cid, isCid } from '@atproto/lex-data'
+import { formatCid } from '../cid-bytes.ts'
 import { listMemberOf, memberOf } from '../untyped.ts'
 import type { BlockSource } from './block-source.ts'
 
@@ -26,6 +27,7 @@ export class Subtree {
   /** Null until it is encoded. */
   cid: Cid | null
   #node: TreeNode | null
+  #name: string | null = null
 
   private constructor(cid: Cid | null, node: TreeNode | null) {
     this.cid = cid
@@ -40,6 +42,12 @@ export class Subtree {
     return new Subtree(null, node)
   }
 
+  /** The CID as text, made once and gone with the node; empty until there is one. */
+  get name(): string {
+    if (this.cid === null) return ''
+    return (this.#name ??= formatCid(this.cid))
+  }
+
   /** Null if nobody has looked at it since it was stored. */
   get node(): TreeNode | null {
     return this.#node
@@ -50,13 +58,12 @@ export class Subtree {
    * @throws {Error} if it is missing in the store, or something else
    */
   async open(source: BlockSource, layer?: number): Promise<TreeNode> {
-    this.#node ??= await load(this.cid, source, layer)
+    this.#node ??= await load(this.name, source, layer)
     return this.#node
   }
 }
 
-async function load(cid: Cid | null, source: BlockSource, layer?: number): Promise<TreeNode> {
-  const name = cid?.toString() ?? ''
+async function load(name: string, source: BlockSource, layer?: number): Promise<TreeNode> {
   const bytes = await source.findBlock(name)
   if (bytes === null) throw new Error(`mst node ${name} of the repo is missing`)
   const node = decodeNode(name, bytes)

@@ -1,4 +1,5 @@
 import {
+  formatCid,
   formatAtUri,
   StratosError,
   type Did,
@@ -47,7 +48,7 @@ function repoWriteOf(write: PreparedWrite, current: string | null): RepoWrite | 
   if (action === 'update' && current === null) {
     throw new StratosError('InvalidRequest', `there is no record at ${collection}/${rkey}`)
   }
-  if (current === write.block.cid.toString()) return null
+  if (current === formatCid(write.block.cid)) return null
   return { action: current === null ? 'create' : 'update', collection, rkey, block: write.block }
 }
 
@@ -95,5 +96,5 @@ export function recordChangesOf(changes: readonly Change[], rev: Tid): RecordCha
 export function resultOf(did: Did, write: PreparedWrite): WriteResult['results'][number] {
   if (write.action === 'delete') return {}
   const { collection, rkey, block, validationStatus } = write
-  return { uri: formatAtUri({ did, collection, rkey }), cid: block.cid.toString(), validationStatus }
+  return { uri: formatAtUri({ did, collection, rkey }), cid: formatCid(block.cid), validationStatus }
 }

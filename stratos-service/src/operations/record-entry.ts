@@ -1,5 +1,6 @@
 import type { LexMap } from '@atproto/lex-data'
 import {
+  formatCid,
   blobsOf,
   linksOf,
   type Boundary,
@@ -23,9 +24,9 @@ export function recordEntryOf(written: WrittenRecord, rev: Tid): RecordEntry {
     collection,
     rkey,
     rev,
-    cid: block.cid.toString(),
+    cid: formatCid(block.cid),
     boundaries,
-    blobs: blobsOf(record).map(({ cid }) => cid.toString()),
+    blobs: blobsOf(record).map(({ cid }) => formatCid(cid)),
     links: linksOf(record),
   }
 }

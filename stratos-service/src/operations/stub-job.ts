@@ -1,5 +1,5 @@
 import { isDatetimeString } from '@atproto/syntax'
-import type { JobWish, RecordKey } from 'stratos-core'
+import { formatCid, type JobWish, type RecordKey } from 'stratos-core'
 import type { WrittenRecord } from './record-entry.ts'
 import type { StubTiming } from './stub-timing.ts'
 
@@ -19,7 +19,7 @@ export function stubWish(
       ? { action: 'delete' }
       : {
           action: 'put',
-          cid: written.block.cid.toString(),
+          cid: formatCid(written.block.cid),
           createdAt: timing.dateOf(createdAtOf(written, nowMs)),
         }
   return { key: `${collection}/${rkey}`, payload: JSON.stringify(job) }

@@ -1,5 +1,6 @@
 import type { Keypair } from '@atproto/crypto'
 import {
+  formatCid,
   mayWrite,
   nextTid,
   StratosError,
@@ -195,7 +196,7 @@ export class WriteRecords {
     await this.#store(stores, did, head, { commit, changes, blobs, nowMs })
     const { cid, rev, data } = commit
     return {
-      result: { commit: { cid: cid.toString(), rev }, results },
+      result: { commit: { cid: formatCid(cid), rev }, results },
       repo: { head: { cid, rev, data }, tree: commit.tree },
     }
   }
@@ -252,7 +253,7 @@ async function findCids(tree: RepoTree, writes: readonly PreparedWrite[]): Promi
   const cids: (string | null)[] = []
   for (const { collection, rkey } of writes) {
     const cid = await tree.find(`${collection}/${rkey}`)
-    cids.push(cid === null ? null : cid.toString())
+    cids.push(cid === null ? null : formatCid(cid))
   }
   return cids
 }

@@ -1,6 +1,7 @@
 import { parseCid } from '@atproto/lex-data'
 import type { Kysely } from 'kysely'
 import {
+  formatCid,
   StratosError,
   parseTid,
   type AddedBlock,
@@ -147,11 +148,11 @@ export class SqlRepoStore implements RepoStore {
   }
 
   async #moveHead(previous: RepoHead | null, next: RepoHead): Promise<void> {
-    const head = { cid: next.cid.toString(), rev: next.rev, data: next.data.toString() }
+    const head = { cid: formatCid(next.cid), rev: next.rev, data: formatCid(next.data) }
     const { numAffectedRows } =
       previous === null
         ? await this.#insertHead(head)
-        : await this.#updateHead({ head, repo: this.#repo, previous: previous.cid.toString() })
+        : await this.#updateHead({ head, repo: this.#repo, previous: formatCid(previous.cid) })
     if (numAffectedRows !== 1n)
       throw new StratosError('ConcurrentModification', 'the repo changed in the meantime')
   }

@@ -26,6 +26,14 @@ describe('a method that is parsed quietly', () => {
     expect(new Error('another').stack).toContain('\n    at ')
   })
 
+  it('leaves out what is absent, but for defaults, and looks at what is there', () => {
+    const lists = l.getMain(withQuietParsing(com.atproto.repo.listRecords))
+    expect(method.input.schema?.parse(input)).toEqual(input)
+    const query = 'repo=did%3Aplc%3Aalice&collection=zone.stratos.feed.post'
+    expect(lists.parameters.fromURLSearchParams(query)).toMatchObject({ limit: 50 })
+    expect(() => method.input.schema?.parse({ ...input, swapCommit: 7 })).toThrow(/swapCommit/)
+  })
+
   it('has quiet parameters as well, with an input or without', () => {
     const query = l.getMain(withQuietParsing(com.atproto.repo.getRecord))
     const text = 'repo=did%3Aplc%3Aalice&collection=zone.stratos.feed.post&rkey=a'
