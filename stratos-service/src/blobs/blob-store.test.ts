@@ -1,10 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseDid } from 'stratos-core'
 import { blobStoreContract } from 'stratos-core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { hasS3Server, startS3Server, type S3Server } from 'test-network/s3'
 import { DISK_LAYOUT, S3_LAYOUT } from './blob-paths.ts'
 import { DiskFiles } from './disk-files.ts'
@@ -83,6 +89,37 @@ describe.skipIf(!hasS3Server())('BlobStore on S3', () => {
     expect(await keysOf()).toEqual([`stratos/blocks/${did}/bafkhello`])
     await store.quarantine(did, 'bafkhello')
     expect(await keysOf()).toEqual([`stratos/quarantine/${did}/bafkhello`])
+  })
+
+  const MIB = 2 ** 20
+  it.each([
+    ['of one part', 5 * MIB, {}],
+    ['of one byte more', 5 * MIB + 1, {}],
+    ['of three parts', 12 * MIB + 7, {}],
+    ['of three parts with checksums', 12 * MIB + 7, { checksums: 'WHEN_SUPPORTED' }],
+  ])('takes a blob %s, in chunks of any size', async (_, size, more) => {
+    const content = randomBytes(size)
+    async function* chunks() {
+      for (let at = 0, length = 1; at < size; at += length, length = (length * 7) % 700_001)
+        yield content.subarray(at, at + length)
+    }
+    const store = openStore(more)
+    const key = await store.putTemporary(did, chunks())
+    const found = await store.openTemporary(did, key)
+    const read: Uint8Array[] = []
+    for await (const chunk of found?.read() ?? []) read.push(chunk)
+    expect(Buffer.concat(read).equals(content)).toBe(true)
+    await store.deleteTemporary(did, key)
+  })
+
+  it('keeps no parts of a blob that does not come to its end', async () => {
+    async function* broken() {
+      yield randomBytes(12 * MIB)
+      throw new Error('the sender left')
+    }
+    await expect(store.putTemporary(did, broken())).rejects.toThrow('the sender left')
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
+    expect(Uploads).toEqual([])
   })
 
   it('says that it is away when nobody answers, and goes on afterwards', async () => {

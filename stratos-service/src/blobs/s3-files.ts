@@ -12,20 +12,18 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
 import { StratosError, type ByteRange, type StoredBytes } from 'stratos-core'
 import type { S3Settings } from '../config/blobs.ts'
 import type { ByteFiles, ListedFile } from './byte-files.ts'
+import { uploadObject, type S3Target } from './s3-upload.ts'
 
-/** The least that S3 takes; with two parts under way an upload holds about three of them in memory. */
-const PART_BYTES = 5 * 1024 * 1024
-const PARTS_AT_ONCE = 2
 const MAX_ATTEMPTS = 3
 
 /** Objects of one bucket, by key. */
 export class S3Files implements ByteFiles {
   readonly #client: S3Client
   readonly #bucket: string
+  readonly #checksums: S3Target['checksums']
   readonly #report: (err: unknown) => void
 
   /** @param report told of every failure of the service */
@@ -47,35 +45,14 @@ export class S3Files implements ByteFiles {
       ...(credentials === null ? {} : { credentials }),
     })
     this.#bucket = bucket
+    this.#checksums = checksums
     this.#report = report
   }
 
   async write(path: string, source: AsyncIterable<Uint8Array>): Promise<void> {
-    const broken: { readonly err: unknown }[] = []
-    const watched = async function* () {
-      try {
-        yield* source
-      } catch (err) {
-        broken.push({ err })
-        throw err
-      }
-    }
-    const body = Readable.from(watched(), { objectMode: false })
-    const upload = new Upload({
-      client: this.#client,
-      params: { ...this.#at(path), Body: body },
-      partSize: PART_BYTES,
-      queueSize: PARTS_AT_ONCE,
-    })
-    try {
-      await upload.done()
-    } catch (err) {
-      const [cause] = broken
-      if (cause !== undefined) throw cause.err
-      throw this.#failure(err)
-    } finally {
-      body.destroy()
-    }
+    const attempt = <T>(request: () => Promise<T>) => this.#try(request)
+    const target = { client: this.#client, at: this.#at(path), checksums: this.#checksums, attempt }
+    await uploadObject(target, source)
   }
 
   async open(path: string): Promise<StoredBytes | null> {
