@@ -45,7 +45,8 @@ export async function readRepo(
     const rkey = parseRkey(key.slice(slash + 1))
     try {
       const row = buildRecordRow({ did, collection, rkey }, decodeBlock(bytes), value.toString(), nowMs)
-      if (row !== null) rows.set(row.uri, row)
+      // Its encoding is the block, and a large repo need not be in memory twice.
+      if (row !== null) rows.set(row.uri, { ...row, bytes })
     } catch (err) {
       if (!(err instanceof UnusableRecordError)) throw err
       unusable.push({ path: key, reason: err.message })
