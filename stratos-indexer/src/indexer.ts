@@ -1,9 +1,8 @@
-import { IdResolver } from '@atproto/identity'
 import { sql } from 'kysely'
 import { openAppview } from './appview/open-appview.ts'
 import type { Config } from './config.ts'
 import { startHealthServer } from './health.ts'
-import { BoundedDidCache } from './identity/did-cache.ts'
+import { openResolver } from './identity/open-resolver.ts'
 import { OwnIdentity } from './identity/own-identity.ts'
 import { createSafeFetch } from './identity/safe-fetch.ts'
 import { ServiceClient } from './identity/service-client.ts'
@@ -38,7 +37,7 @@ export async function startIndexer(config: Config, logger: Logger): Promise<Inde
   const { signal } = stopped
   const identity = await OwnIdentity.open(config.identity)
   const fetch = createSafeFetch(config)
-  const resolver = new IdResolver({ plcUrl: config.plcUrl, fetch, didCache: new BoundedDidCache() })
+  const resolver = openResolver({ plcUrl: config.plcUrl, fetch })
   const backoff = new Backoff(config.reconnect, signal)
   const database = await awaitDatabase(config.database, { backoff, logger })
 

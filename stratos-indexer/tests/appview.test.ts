@@ -18,6 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { post, POST } from '../../stratos-service/tests/_util/post.ts'
+import { startWebIdentity } from '../../stratos-service/tests/_util/web-identity.ts'
 
 const ENROLLMENT = 'zone.stratos.actor.enrollment'
 
@@ -259,6 +260,23 @@ describe('a request', () => {
       expect([status, body.error]).toEqual([401, 'AuthenticationRequired'])
     }
   })
+
+  it('holds up nobody with a key that takes long to read', async () => {
+    const stranger = await startWebIdentity()
+    const { account, did } = stranger
+    const method = {
+      id: `${did}#atproto`,
+      type: 'Multikey',
+      controller: did,
+      publicKeyMultibase: `z${'y'.repeat(200_000)}`,
+    }
+    stranger.pages.set('/.well-known/did.json', () => ({ json: { id: did, verificationMethod: [method] } }))
+    const exp = Math.floor(Date.now() / 1000) + 60
+    const token = await account.serviceJwt({ aud: indexer.did, lxm: timeline, exp, jti: 'once' })
+    expect((await get(token)).status).toBe(401)
+    expect((await get(await tokenOf(indexer.did))).status).toBe(200)
+    await stranger.close()
+  }, 20_000)
 
   it('has a limit and a cursor that are ones, and goes on where the last page ended', async () => {
     for (const [name, value] of [

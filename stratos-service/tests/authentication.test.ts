@@ -3,6 +3,7 @@ import { ProofClient, sendRequest, serviceJwt, type Answer, type ProofOverrides 
 import { beforeAll, describe, expect, it } from 'vitest'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
+import { startWebIdentity } from './_util/web-identity.ts'
 
 const network = useNetwork({
   enrolled: true,
@@ -257,6 +258,26 @@ describe('a service JWT as bearer token', () => {
     const { jwt } = await call(CREATE, CREATE, 'POST')
     expect((await call(CREATE, CREATE, 'POST', jwt)).answer.status).toBe(401)
   })
+
+  it('holds up nobody with a key that takes long to read', async () => {
+    const stranger = await startWebIdentity()
+    const { account, did } = stranger
+    const key = `z${'y'.repeat(60_000)}`
+    for (const type of [
+      'Multikey',
+      'EcdsaSecp256r1VerificationKey2019',
+      'EcdsaSecp256k1VerificationKey2019',
+    ]) {
+      const method = { id: `${did}#atproto`, type, controller: did, publicKeyMultibase: key }
+      stranger.pages.set('/.well-known/did.json', () => ({ json: { id: did, verificationMethod: [method] } }))
+      for (let times = 0; times < 3; times += 1) {
+        const exp = Math.floor(Date.now() / 1000) + 60
+        const token = await account.serviceJwt({ aud: network().serviceDid, lxm: LIST, exp })
+        expect((await call(LIST, LIST, 'GET', token)).answer.status).toBe(401)
+      }
+    }
+    await stranger.close()
+  }, 20_000)
 
   it('arrives through the PDS of a user that proxies the call', async () => {
     const net = network()

@@ -79,6 +79,8 @@ describe('parseEnrollmentRecord', () => {
     ['an empty object', {}],
     ['a service that is a DID', { ...record, service: RKEY }],
     ['a service that is a script', { ...record, service: 'javascript:alert(1)' }],
+    ['a service longer than an address', { ...record, service: `https://x/${'/'.repeat(200_000)}x` }],
+    ['a signing key longer than a key', { ...record, signingKey: `did:key:z${'y'.repeat(300)}` }],
     ['no signing key', { ...record, signingKey: undefined }],
     ['no attestation', { ...record, attestation: undefined }],
     ['an attestation without signature', { ...record, attestation: { signingKey: 'did:key:z' } }],

@@ -6,6 +6,10 @@ import type { Attestation } from './attestation.ts'
 
 export const ENROLLMENT_COLLECTION = 'zone.stratos.actor.enrollment' satisfies Nsid
 
+/** As in the lexicon. Whoever writes the record may write anything, and some of what reads it takes long for long text. */
+const MAX_URL_LENGTH = 2048
+const MAX_KEY_LENGTH = 256
+
 /** What a public enrollment record says. */
 export interface EnrollmentRecord {
   readonly rkey: string
@@ -72,6 +76,7 @@ export function parseEnrollmentRecord(value: unknown, rkey: string): EnrollmentR
   const attestation = parseAttestation(memberOf(value, 'attestation'))
   if (service === undefined || !isWebUrl(service)) return null
   if (signingKey === undefined || createdAt === undefined || attestation === null) return null
+  if (signingKey.length > MAX_KEY_LENGTH || attestation.signingKey.length > MAX_KEY_LENGTH) return null
   const boundaries = listMemberOf(value, 'boundaries').map((entry) => memberOf(entry, 'value'))
   return { rkey, service, boundaries: boundaries.filter(isQualified), signingKey, attestation, createdAt }
 }
@@ -89,5 +94,5 @@ function parseBytes(value: unknown): Uint8Array | null {
 }
 
 function isWebUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+  return text.length <= MAX_URL_LENGTH && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 }

@@ -91,10 +91,19 @@ function documentUrl(did: string, plcUrl: string): string | null {
   return `${scheme}://${host}${port === undefined ? '' : `:${port}`}/.well-known/did.json`
 }
 
+/**
+ * Longer than any key of an account. Decoding base58 takes time with the square of its length: a document full of it would
+ * stop everything for seconds.
+ */
+const MAX_KEY_LENGTH = 256
+
 /** @returns null also for a key that is none: whoever writes the document may write anything */
 function findKey(document: DidDocument): string | null {
+  const methods = document.verificationMethod?.filter(
+    ({ publicKeyMultibase: key = '' }) => key.length <= MAX_KEY_LENGTH,
+  )
   try {
-    return getKey(document) ?? null
+    return getKey({ ...document, verificationMethod: methods }) ?? null
   } catch {
     return null
   }
