@@ -9,6 +9,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import type pg from 'pg'
+import type { Answer } from './postgres-batch.ts'
 import { translateError, unavailable } from './postgres-errors.ts'
 import { PostgresSession } from './postgres-session.ts'
 import type { TransactionalConnection } from './transaction.ts'
@@ -91,7 +92,9 @@ class PostgresConnection implements TransactionalConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const { command, rowCount, rows } = await this.#query(sql, parameters)
-    return CHANGES.has(command) ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows }
+    // Whoever asks knows of what their rows are made.
+    const found = rows as R[]
+    return CHANGES.has(command) ? { rows: found, numAffectedRows: BigInt(rowCount) } : { rows: found }
   }
 
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
@@ -121,7 +124,7 @@ class PostgresConnection implements TransactionalConnection {
     this.#giveBack(this.#broken)
   }
 
-  async #query(text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult> {
+  async #query(text: string, parameters?: readonly unknown[]): Promise<Answer> {
     try {
       return await this.#session.query(text, parameters)
     } catch (err) {

@@ -1,5 +1,6 @@
-import { Writable } from 'node:stream'
 import type pg from 'pg'
+import { PostgresBatch, type Answer, type Asked, type Prepared } from './postgres-batch.ts'
+import { toWireValue } from './postgres-messages.ts'
 
 /** A statement that comes so often on one connection is worth preparing. */
 const PREPARE_AT = 3
@@ -11,55 +12,45 @@ const MAX_PARAMETERS = 60
 /** What is remembered of a connection to the server for as long as it lasts. */
 export class PostgresSession {
   readonly #client: pg.PoolClient
-  readonly #stream: Writable | null
-  /** Names of prepared statements by their text. With a schema for each actor there is no end of texts. */
-  readonly #prepared = new Map<string, string>()
+  /** Prepared statements by their text. With a schema for each actor there is no end of texts. */
+  readonly #prepared = new Map<string, Prepared>()
   readonly #seen = new Map<string, number>()
-  #gathering = false
+  #gathered: Asked[] = []
 
   constructor(client: pg.PoolClient) {
     this.#client = client
-    this.#stream = streamOf(client)
   }
 
-  async query(text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult> {
-    this.#gather()
-    if (parameters === undefined) return this.#client.query(text)
-    const name = parameters.length > MAX_PARAMETERS ? undefined : this.#nameOf(text)
-    return this.#client.query({ text, values: [...parameters], ...(name === undefined ? {} : { name }) })
-  }
-
-  /** Sends what is asked for at the same time in one piece: on the way to the server, pieces cost more than bytes. */
-  #gather(): void {
-    if (this.#gathering || this.#stream === null) return
-    this.#gathering = true
-    this.#stream.cork()
-    // Runs when all promises that can go on have done so.
-    process.nextTick(() => {
-      this.#gathering = false
-      this.#stream?.uncork()
+  /** Statements that are asked for at the same time go together; outside of a transaction there must be one at a time. */
+  async query(text: string, parameters: readonly unknown[] = []): Promise<Answer> {
+    const values = parameters.map(toWireValue)
+    const prepared = values.length > MAX_PARAMETERS ? null : this.#prepare(text)
+    return new Promise((resolve, reject) => {
+      this.#gathered.push({ text, values, prepared, resolve, reject })
+      // Runs when all promises that can go on have done so.
+      if (this.#gathered.length === 1) process.nextTick(() => this.#send())
     })
   }
 
-  #nameOf(text: string): string | undefined {
+  #send(): void {
+    const batch = new PostgresBatch(this.#gathered, this.#client)
+    this.#gathered = []
+    this.#client.query(batch)
+  }
+
+  #prepare(text: string): Prepared | null {
     const known = this.#prepared.get(text)
-    if (known !== undefined || this.#prepared.size >= MAX_PREPARED) return known
+    if (known !== undefined) return known
+    if (this.#prepared.size >= MAX_PREPARED) return null
     const times = (this.#seen.get(text) ?? 0) + 1
     if (times < PREPARE_AT) {
       if (this.#seen.size >= MAX_SEEN) this.#seen.clear()
       this.#seen.set(text, times)
-      return undefined
+      return null
     }
     this.#seen.delete(text)
-    const name = `s${this.#prepared.size}`
-    this.#prepared.set(text, name)
-    return name
+    const prepared = { name: `s${this.#prepared.size}`, columns: null }
+    this.#prepared.set(text, prepared)
+    return prepared
   }
-}
-
-/** The socket of a connection, which the driver keeps to itself. @returns null if it is not where it was */
-function streamOf(client: pg.PoolClient): Writable | null {
-  const connection: unknown = 'connection' in client ? client.connection : null
-  if (typeof connection !== 'object' || connection === null || !('stream' in connection)) return null
-  return connection.stream instanceof Writable ? connection.stream : null
 }
