@@ -72,6 +72,10 @@ const decisions = {
       link: '/decisions/0006-places-in-the-feed-of-the-service',
     },
     { text: '7 Takedowns in the streams', link: '/decisions/0007-takedowns-in-the-streams' },
+    {
+      text: '8 Commits reach the disk beside the event loop',
+      link: '/decisions/0008-commits-reach-the-disk-beside-the-event-loop',
+    },
   ],
 }
 
