@@ -30,7 +30,7 @@ VOLUME /data
 EXPOSE 3100
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.STRATOS_PORT || 3100}/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Young objects get half the usual room, and garbage is collected before the heap has doubled: much less memory, at no cost
-# that could be measured.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=30", "stratos-service/src/cli.ts"]
+# Garbage is collected before the heap has doubled: a fifth less memory for a twentieth of the processor time of writes. With
+# less room for young objects than this it would cost as much again.
+ENTRYPOINT ["node", "--max-semi-space-size=16", "--heap-growing-percent=30", "stratos-service/src/cli.ts"]
 CMD ["serve"]

@@ -54,7 +54,7 @@ export class ServiceProcess {
       name: 'the service',
       module: new URL('../../stratos-service/src/main.ts', import.meta.url),
       // As in the container image.
-      nodeFlags: ['--max-semi-space-size=8', '--heap-growing-percent=30'],
+      nodeFlags: ['--max-semi-space-size=16', '--heap-growing-percent=30'],
       env: { ...inheritedEnv(), ...this.settings() },
       onLine: (line) => {
         log.write(`${line}\n`)
