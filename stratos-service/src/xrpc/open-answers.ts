@@ -8,7 +8,7 @@ export interface OpenAnswersLimits {
   readonly maxUnsentBytes: number
 }
 
-export const JSON_ANSWERS: OpenAnswersLimits = { maxAtOnce: 64, maxUnsentBytes: 8 * 1024 * 1024 }
+export const JSON_ANSWERS: OpenAnswersLimits = { maxAtOnce: 128, maxUnsentBytes: 8 * 1024 * 1024 }
 /** Read as they are sent: each keeps a file open, and a piece of it in memory. As many as browsers load at a time. */
 export const BLOB_ANSWERS: OpenAnswersLimits = { maxAtOnce: 100, maxUnsentBytes: Infinity }
 
