@@ -145,18 +145,20 @@ export class MethodTable {
       auth: this.#guarded(method, guard, takesJson ? jsonBody(maxJsonBytes) : null, isRead),
       handler: ({ req, res, params, input, auth }) =>
         this.#translate(req, res, async () => {
-          if (isRead) this.#answers.enter(auth.credentials, res)
-          const answer = await handler({
-            viewer: auth.credentials,
-            params,
-            input,
-            asker: askerOf(auth.credentials, this.#addressOf(req)),
-            setHeader: (name, value) => res.setHeader(name, value),
-          })
-          if (answer instanceof StreamedBody) return { encoding: answer.encoding, stream: answer.stream }
-          send(res, answer)
-          // It is sent. Before sending anything itself the server would try what kind of answer it is, which takes longer.
-          return undefined as never
+          const answerIt = async () => {
+            const answer = await handler({
+              viewer: auth.credentials,
+              params,
+              input,
+              asker: askerOf(auth.credentials, this.#addressOf(req)),
+              setHeader: (name, value) => res.setHeader(name, value),
+            })
+            if (answer instanceof StreamedBody) return { encoding: answer.encoding, stream: answer.stream }
+            send(res, answer)
+            // It is sent. Before sending anything itself the server would try what kind of answer it is, which takes longer.
+            return undefined as never
+          }
+          return isRead ? this.#answers.run(auth.credentials, res, answerIt) : answerIt()
         }),
     }
     // The overloads cannot be chosen while the method is a type parameter; `config` was checked against its type above.
