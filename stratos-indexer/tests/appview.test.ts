@@ -278,6 +278,30 @@ describe('a request', () => {
     await stranger.close()
   }, 20_000)
 
+  it('leaves no very large document of a stranger in memory', async () => {
+    for (const [padding, looks] of [
+      [100, 1],
+      [20_000, 2],
+    ] as const) {
+      const services = (origin: string) => [
+        { id: '#x', type: 'X', serviceEndpoint: `${origin}/${'x'.repeat(padding)}` },
+      ]
+      const stranger = await startWebIdentity(services)
+      for (let times = 0; times < 2; times += 1) {
+        const exp = Math.floor(Date.now() / 1000) + 60
+        const token = await stranger.account.serviceJwt({
+          aud: indexer.did,
+          lxm: timeline,
+          exp,
+          jti: `${times}`,
+        })
+        expect((await get(token)).status).toBe(200)
+      }
+      expect(stranger.asked).toHaveLength(looks)
+      await stranger.close()
+    }
+  })
+
   it('has a limit and a cursor that are ones, and goes on where the last page ended', async () => {
     for (const [name, value] of [
       ['limit', '101'],

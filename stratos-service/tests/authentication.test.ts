@@ -279,6 +279,25 @@ describe('a service JWT as bearer token', () => {
     await stranger.close()
   }, 20_000)
 
+  it('keeps no very large document of its issuer', async () => {
+    for (const [padding, looks] of [
+      [100, 1],
+      [20_000, 2],
+    ] as const) {
+      const services = (origin: string) => [
+        { id: '#x', type: 'X', serviceEndpoint: `${origin}/${'x'.repeat(padding)}` },
+      ]
+      const stranger = await startWebIdentity(services)
+      for (let times = 0; times < 2; times += 1) {
+        const exp = Math.floor(Date.now() / 1000) + 60
+        const token = await stranger.account.serviceJwt({ aud: network().serviceDid, lxm: LIST, exp })
+        expect((await call(LIST, LIST, 'GET', token)).answer.status).toBe(200)
+      }
+      expect(stranger.asked).toHaveLength(looks)
+      await stranger.close()
+    }
+  })
+
   it('arrives through the PDS of a user that proxies the call', async () => {
     const net = network()
     const { AtpAgent } = await import('@atproto/api')

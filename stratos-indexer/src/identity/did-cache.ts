@@ -3,13 +3,16 @@ import type { CacheResult, DidCache, DidDocument } from '@atproto/identity'
 const STALE_AFTER_MS = 5 * 60_000
 const EXPIRED_AFTER_MS = 60 * 60_000
 const MAX_ENTRIES = 10_000
+/** Several times what accounts have: whoever makes up accounts with large documents must not fill the memory with them. */
+const MAX_KEPT_LENGTH = 8 * 1024
 
-/** DID documents that were looked up; the oldest ones go when there are too many. */
+/** DID documents that were looked up; the oldest ones go when there are too many, and very large ones are not kept. */
 export class BoundedDidCache implements DidCache {
   readonly #entries = new Map<string, { readonly doc: DidDocument; readonly updatedAt: number }>()
 
   async cacheDid(did: string, doc: DidDocument): Promise<void> {
     this.#entries.delete(did)
+    if (JSON.stringify(doc).length > MAX_KEPT_LENGTH) return
     this.#entries.set(did, { doc, updatedAt: Date.now() })
     for (const [oldest] of this.#entries) {
       if (this.#entries.size <= MAX_ENTRIES) break

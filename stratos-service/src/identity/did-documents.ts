@@ -15,6 +15,8 @@ const TIMES = {
 /** A key may have been replaced since: for signatures, a document is not good for as long as for addresses. */
 const MAX_STALE_KEY_MS = HOUR_MS
 const MAX_DOCUMENT_BYTES = 64 * 1024
+/** Several times what accounts have: whoever makes up accounts with large documents must not fill the memory with them. */
+const MAX_KEPT_LENGTH = 8 * 1024
 
 /** A host and perhaps a port: a path or a query would make whoever may place a file on a host somebody. */
 const PLAIN_WEB_DID = /^did:web:([A-Za-z0-9.-]+)(?:%3[Aa](\d{1,5}))?$/
@@ -37,7 +39,8 @@ export class DidDocuments implements SigningKeyResolver {
       const document = didDocument.safeParse(found)
       return document.success && document.data.id === did ? document.data : null
     }
-    this.#cache = new LookupCache({ ...TIMES, look, nowMs })
+    const isKept = (document: DidDocument) => JSON.stringify(document).length <= MAX_KEPT_LENGTH
+    this.#cache = new LookupCache({ ...TIMES, look, nowMs, isKept })
   }
 
   /** @returns null if the DID cannot be resolved, for whatever reason */

@@ -13,6 +13,8 @@ export interface LookupOptions<V> {
   /** How old an answer may be that is given when asking again has failed. */
   readonly maxStaleMs: number
   readonly maxEntries: number
+  /** Whether an answer is worth its room; all are unless said otherwise. Others are asked for each time. */
+  readonly isKept?: (value: V) => boolean
   readonly nowMs: () => number
 }
 
@@ -75,6 +77,13 @@ export class LookupCache<V> {
     this.#entries.set(key, entry)
     // Being busy says nothing about the key.
     entry.answer.catch(() => this.#entries.delete(key))
+    void entry.answer.then(
+      ({ value }) => {
+        const isKept = value === null || this.#options.isKept?.(value) !== false
+        if (!isKept && this.#entries.get(key) === entry) this.#entries.delete(key)
+      },
+      () => undefined,
+    )
     return entry
   }
 
