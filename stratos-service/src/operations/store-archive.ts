@@ -114,14 +114,25 @@ class Batch {
     const created = this.#entries.toSorted(byCid)
     const blocks = [...this.#blocks.values()].toSorted(byCid)
     const length = Math.max(created.length, blocks.length)
-    for (let start = 0; start < length; start += ROWS_PER_TURN) {
-      const end = start + ROWS_PER_TURN
-      await Promise.all([
-        records.apply({ created: created.slice(start, end), updated: [], deleted: [] }),
-        repo.addBlocks(blocks.slice(start, end)),
-      ])
-      await setImmediate()
+    // Those that were sent last, and those before: a database server need not wait for the next ones.
+    let latest: Promise<unknown> = Promise.resolve()
+    let former = latest
+    try {
+      for (let start = 0; start < length; start += ROWS_PER_TURN) {
+        const end = start + ROWS_PER_TURN
+        former = latest
+        latest = Promise.all([
+          records.apply({ created: created.slice(start, end), updated: [], deleted: [] }),
+          repo.addBlocks(blocks.slice(start, end)),
+        ])
+        // It is asked for in the next round.
+        latest.catch(() => undefined)
+        await Promise.all([former, setImmediate()])
+      }
+    } finally {
+      await Promise.allSettled([former, latest])
     }
+    await latest
   }
 }
 
