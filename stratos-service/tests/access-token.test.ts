@@ -71,6 +71,17 @@ describe('an access token whose authorization server publishes its keys', () => 
     expect(await call(tokenOf(user))).toMatchObject({ status: 200, body: { sessions: [] } })
   })
 
+  it('is checked with keys that are remembered, unless they are very large', async () => {
+    const looks = () => user.asked.filter((path) => path === '/jwks').length
+    for (let times = 0; times < 2; times += 1) expect((await call(tokenOf(user))).status).toBe(200)
+    expect(looks()).toBe(1)
+    const large = await makeUpAccount()
+    large.extraJwks = [{ kty: 'EC', x5c: ['x'.repeat(100_000)] }]
+    for (let times = 0; times < 2; times += 1) expect((await call(tokenOf(large))).status).toBe(200)
+    expect(large.asked.filter((path) => path === '/jwks')).toHaveLength(2)
+    await large.close()
+  })
+
   it('may name us by DID, by fragment or by origin, and others beside us', async () => {
     const { serviceDid, serviceUrl } = network
     for (const aud of [

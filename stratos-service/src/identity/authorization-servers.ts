@@ -14,6 +14,9 @@ const TIMES = {
 }
 const MAX_BYTES = 256 * 1024
 const MAX_KEYS = 50
+const MAX_URL_LENGTH = 2_048
+/** Of the keys of one server, as JSON: anybody may have a server with very large ones, and they must not fill the memory. */
+const MAX_KEPT_LENGTH = 32 * 1024
 
 /** The authorization servers of PDSes, and the keys that they publish. Bounded caches of ten minutes. */
 export class AuthorizationServers {
@@ -26,7 +29,12 @@ export class AuthorizationServers {
     const { fetch, nowMs } = options
     this.#documents = options.documents
     this.#issuers = new LookupCache({ ...TIMES, nowMs, look: (pds) => fetchIssuer(fetch, pds) })
-    this.#keys = new LookupCache({ ...TIMES, nowMs, look: (issuer) => fetchKeys(fetch, issuer) })
+    this.#keys = new LookupCache({
+      ...TIMES,
+      nowMs,
+      look: (issuer) => fetchKeys(fetch, issuer),
+      isKept: (keys) => JSON.stringify(keys).length <= MAX_KEPT_LENGTH,
+    })
   }
 
   /** @returns null if the account has no PDS, or the PDS names no authorization server that can be reached */
@@ -48,7 +56,8 @@ async function fetchIssuer(fetch: SafeFetch, pds: string): Promise<string | null
   const { resource, authorization_servers: servers } = await fetchObject(fetch, url)
   // AT Protocol permits one.
   const [issuer, ...more] = Array.isArray(servers) ? (servers as unknown[]) : []
-  return resource === pds && typeof issuer === 'string' && more.length === 0 ? issuer : null
+  const isOne = typeof issuer === 'string' && issuer.length <= MAX_URL_LENGTH && more.length === 0
+  return resource === pds && isOne ? issuer : null
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc8414 */
