@@ -278,6 +278,32 @@ describe('a request', () => {
     await stranger.close()
   }, 20_000)
 
+  it('counts for nobody who has left before it was found out who they are', async () => {
+    const stranger = await startWebIdentity()
+    const { json } = stranger.pages.get('/.well-known/did.json')?.(undefined as never, '') ?? { json: {} }
+    const gate = Promise.withResolvers<void>()
+    stranger.pages.set('/.well-known/did.json', () => ({ json, after: gate.promise }))
+    const made = (jti: number) => {
+      const exp = Math.floor(Date.now() / 1000) + 60
+      return stranger.account.serviceJwt({ aud: indexer.did, lxm: timeline, exp, jti: String(jti) })
+    }
+    const leaving = new AbortController()
+    // As many as keys of strangers are looked up at a time, and as an account may read at a time.
+    const left = Array.from({ length: 16 }, async (_, jti) => {
+      const headers = { authorization: `Bearer ${await made(jti)}` }
+      await fetch(`${indexer.url}/xrpc/${timeline}`, { headers, signal: leaving.signal }).catch(
+        () => undefined,
+      )
+    })
+    await waitUntil('looking for the keys', () => stranger.asked.length === 16)
+    leaving.abort()
+    await Promise.all(left)
+    await get('')
+    gate.resolve()
+    for (let times = 0; times < 3; times += 1) expect((await get(await made(100 + times))).status).toBe(200)
+    await stranger.close()
+  })
+
   it('leaves no very large document of a stranger in memory', async () => {
     for (const [padding, looks] of [
       [100, 1],

@@ -1,5 +1,12 @@
 import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
-import { ProofClient, sendRequest, serviceJwt, type Answer, type ProofOverrides } from 'test-network'
+import {
+  ProofClient,
+  sendRequest,
+  serviceJwt,
+  waitUntil,
+  type Answer,
+  type ProofOverrides,
+} from 'test-network'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
@@ -278,6 +285,33 @@ describe('a service JWT as bearer token', () => {
     }
     await stranger.close()
   }, 20_000)
+
+  it('counts nobody who has left before it was found out who they are', async () => {
+    const stranger = await startWebIdentity()
+    const { json } = stranger.pages.get('/.well-known/did.json')?.(undefined as never, '') ?? { json: {} }
+    const gate = Promise.withResolvers<void>()
+    stranger.pages.set('/.well-known/did.json', () => ({ json, after: gate.promise }))
+    const tokenOf = () => {
+      const exp = Math.floor(Date.now() / 1000) + 60
+      return stranger.account.serviceJwt({ aud: network().serviceDid, lxm: LIST, exp })
+    }
+    const leaving = new AbortController()
+    const url = alice.url(LIST, params())
+    const left = Array.from({ length: 200 }, async () => {
+      const headers = { authorization: `Bearer ${await tokenOf()}` }
+      await fetch(url, { headers, signal: leaving.signal }).catch(() => undefined)
+    })
+    await waitUntil('looking for the key', () => stranger.asked.length > 0)
+    // Those who are asked about after them have been heard.
+    await sendRequest('GET', url)
+    leaving.abort()
+    await Promise.all(left)
+    await sendRequest('GET', url)
+    gate.resolve()
+    for (let times = 0; times < 3; times += 1)
+      expect((await call(LIST, LIST, 'GET', await tokenOf())).answer.status).toBe(200)
+    await stranger.close()
+  })
 
   it('keeps no very large document of its issuer', async () => {
     for (const [padding, looks] of [

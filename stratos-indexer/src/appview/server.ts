@@ -82,7 +82,8 @@ export function createAppview(options: AppviewOptions): Server {
         })
         try {
           const reader = await options.tokens.verify(req.headers.authorization, nsid)
-          const isOneTooMany = !open.take(reader.did, (release) => res.once('close', release))
+          // Whoever has left in the meantime takes up nothing, and will not leave again.
+          const isOneTooMany = !res.closed && !open.take(reader.did, (release) => res.once('close', release))
           const waitSec = isOneTooMany ? 1 : options.rate.take(reader.did)
           if (waitSec > 0) {
             res.setHeader('Retry-After', String(waitSec))
@@ -115,6 +116,7 @@ interface Req {
 }
 interface Res {
   readonly statusCode: number
+  readonly closed: boolean
   once(event: 'finish' | 'close', tell: () => void): unknown
   setHeader(name: string, value: string): void
   status(code: number): Res

@@ -65,6 +65,8 @@ export class OpenAnswers {
     const { answers } = account
     if (answers.size >= this.#limits.maxAtOnce) throw new RateLimitedError(RETRY_AFTER_MS)
     this.#assertTaken(account)
+    // Whoever has left while it was found out who they are takes up nothing, and will not leave again.
+    if (res.closed) return account
     this.#accounts.set(did, account)
     answers.add(res)
     res.once('close', () => {

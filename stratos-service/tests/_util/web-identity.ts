@@ -2,11 +2,14 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { Account } from './signing.ts'
 
-/** What a server answers to one path, as JSON, with status 200 unless `status` says otherwise; null for no answer, ever. */
+/**
+ * What a server answers to one path, as JSON, with status 200 unless `status` says otherwise, and at once unless it is `after`
+ * something; null for no answer, ever.
+ */
 export type Page = (
   req: IncomingMessage,
   body: string,
-) => { readonly status?: number; readonly json: object } | null
+) => { readonly status?: number; readonly json: object; readonly after?: Promise<void> } | null
 
 /** A `did:web` on loopback with a key of its own: a service, or an account with a PDS that a test makes up. */
 export interface WebIdentity {
@@ -35,10 +38,11 @@ export async function startWebIdentity(
       asked.push(path)
       const chunks: Buffer[] = []
       for await (const chunk of req) chunks.push(chunk as Buffer)
-      const page = pages.get(path) ?? (() => ({ status: 404, json: {} }))
+      const page = pages.get(path) ?? ((): ReturnType<Page> => ({ status: 404, json: {} }))
       const answer = page(req, Buffer.concat(chunks).toString('utf8'))
       if (answer === null) return
-      const { status = 200, json } = answer
+      const { status = 200, json, after } = answer
+      await after
       res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json))
     })()
   }).listen(0, '127.0.0.1')
