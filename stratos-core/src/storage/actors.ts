@@ -30,9 +30,14 @@ export interface Actors {
    * Runs `work` in one transaction that holds the repo against every other writer, on all instances, and is durable when
    * the promise resolves. A throw rolls everything back.
    *
+   * It holds the repo from its first query on, so whatever needs to be alone must not happen before.
+   *
+   * `finish`, where there is one, spares a database server a round trip: the work calls it when it has asked for everything,
+   * and then merely waits for the answers. What it throws afterwards does not roll back anything any more.
+   *
    * @throws {StratosError} `RepoNotFound` if there is no such actor
    */
-  transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T>
+  transact<T>(did: Did, work: (stores: ActorStores, finish?: () => void) => Promise<T>): Promise<T>
 
   /**
    * Opens one committed state of the repo for reading, for as long as the caller likes, without holding up writers. Each

@@ -54,6 +54,8 @@ interface Result {
   readonly changes: readonly Change[]
   readonly blobs: ClaimedBlobs
   readonly nowMs: number
+  /** To be called when everything has been asked of the stores. */
+  readonly finish: (() => void) | undefined
 }
 
 interface Outcome {
@@ -160,15 +162,20 @@ export class WriteRecords {
   }
 
   async #transact(order: Order, known: KnownRepo | null): Promise<Outcome> {
-    const outcome = await this.#actors.transact(order.did, async (stores) => {
-      const committing = this.#commit(stores, order, known)
+    const outcome = await this.#actors.transact(order.did, async (stores, finish) => {
+      const committing = this.#commit(stores, finish, order, known)
       return known === null ? committing : committing.catch(suspectMemory)
     })
     if (outcome.repo !== null) this.#recent.keep(order.did, outcome.repo)
     return outcome
   }
 
-  async #commit(stores: ActorStores, order: Order, known: KnownRepo | null): Promise<Outcome> {
+  async #commit(
+    stores: ActorStores,
+    finish: (() => void) | undefined,
+    order: Order,
+    known: KnownRepo | null,
+  ): Promise<Outcome> {
     const { did, writes, swapCommit } = order
     const head = known?.head ?? (await stores.repo.findHead())
     if (head === null) throw new StratosError('RepoNotFound', 'there is no such repo on this service')
@@ -193,7 +200,7 @@ export class WriteRecords {
       tree,
       keypair: order.keypair,
     })
-    await this.#store(stores, did, head, { commit, changes, blobs, nowMs })
+    await this.#store(stores, did, head, { commit, changes, blobs, nowMs, finish })
     const { cid, rev, data } = commit
     return {
       result: { commit: { cid: formatCid(cid), rev }, results },
@@ -205,13 +212,13 @@ export class WriteRecords {
     stores: ActorStores,
     did: Did,
     head: RepoHead,
-    { commit, changes, blobs, nowMs }: Result,
+    { commit, changes, blobs, nowMs, finish }: Result,
   ): Promise<void> {
     const replaced = changes.filter(({ repoWrite }) => repoWrite.action !== 'create')
     const former = await stores.records.findBoundaries(replaced.map(({ write }) => write))
     const ops = opsOf(commit.ops, changes, former)
-    // In this order, but without waiting in between: on a database server it is one round trip.
-    await Promise.all([
+    // In this order, but without waiting in between: on a database server it is one round trip, and the commit goes along.
+    const asked = [
       stores.records.apply(recordChangesOf(changes, commit.rev)),
       stores.repo.applyCommit(head, commit, {
         added: commit.newBlocks,
@@ -225,7 +232,9 @@ export class WriteRecords {
         nowMs,
         indexOfCommit(ops),
       ),
-    ])
+    ]
+    finish?.()
+    await Promise.all(asked)
   }
 
   async #queueStubs(

@@ -23,7 +23,7 @@ export function actorStores(
   onRemoval?: () => void,
 ): ActorStores {
   return {
-    repo: new SqlRepoStore(db, number, statements, onRemoval),
+    repo: new SqlRepoStore(db, number, traits, statements, onRemoval),
     records: new SqlRecordStore(db, number, traits, statements),
     blobs: new SqlBlobIndex(db, number),
     events: new SqlEventLog(db, repoFeed(number), traits, statements),

@@ -17,6 +17,8 @@ export interface DialectTraits {
   readonly positionOf: 'instr' | 'strpos'
   /** Whether signing keys are rows; otherwise they are files. */
   readonly keepsKeys: boolean
+  /** Whether a statement can be made to fail where it changes nothing, so that nobody needs to look at its answer. */
+  readonly failsInVain: boolean
   /** Whether each actor has a database of their own, so that no transaction is about an actor and the service at once. */
   readonly actorsApart: boolean
 }
@@ -29,6 +31,7 @@ export const SQLITE: DialectTraits = {
   joinText: 'group_concat',
   positionOf: 'instr',
   keepsKeys: false,
+  failsInVain: false,
   actorsApart: true,
 }
 
@@ -41,5 +44,6 @@ export const POSTGRES: DialectTraits = {
   joinText: 'string_agg',
   positionOf: 'strpos',
   keepsKeys: true,
+  failsInVain: true,
   actorsApart: false,
 }

@@ -1,11 +1,19 @@
 import type { Keypair } from '@atproto/crypto'
 import { sql, type Kysely } from 'kysely'
-import type { Actors, ActorStores, Did, EventLog, Snapshot } from 'stratos-core'
+import {
+  StratosError,
+  type Actors,
+  type ActorStores,
+  type Did,
+  type EventLog,
+  type Snapshot,
+} from 'stratos-core'
 import { createP256Keypair, importP256Keypair } from 'stratos-core/repo'
 import { formOf, type Vault } from '../config/vault.ts'
 import { placeOfActorKey } from './actor-key.ts'
 import { actorStores, repoFeed, repoNotFound } from './actor-stores.ts'
 import { POSTGRES } from './dialect.ts'
+import { oneOrFail } from './one-or-fail.ts'
 import { formatTags } from './event-log.ts'
 import { SERVICE_SCHEMA } from './postgres-database.ts'
 import { isMissingTable } from './postgres-errors.ts'
@@ -22,6 +30,8 @@ const PLACEMENT_FRESH_MS = 5_000
 const MAX_KEYS = 10_000
 /** Compiled statements of a schema take some ten KiB. */
 const MAX_STATEMENTS = 1_000
+/** Over the tables of the service, which are in the same schema everywhere. */
+const SERVICE_STATEMENTS = new Statements()
 
 export interface PostgresActorsOptions {
   /** Without a schema. */
@@ -84,19 +94,13 @@ export class PostgresActors implements Actors {
     }
   }
 
-  async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
+  async transact<T>(did: Did, work: (stores: ActorStores, finish: () => void) => Promise<T>): Promise<T> {
     const number = await this.#find(did)
     let appended = false
     const result = await inTransactionBehind(
       this.#db,
-      (trx) => lockActor(trx, did),
-      (placement) => {
-        if (placement?.number === number) return
-        // Destroyed by another instance since we looked, and perhaps created again.
-        this.#placements.forget(did)
-        throw repoNotFound()
-      },
-      (trx) => {
+      (trx) => this.#holdAt(trx, did, number),
+      (trx, finish) => {
         const stores = this.#stores(trx, number)
         const append: EventLog['append'] = async (...event) => {
           appended = true
@@ -106,7 +110,7 @@ export class PostgresActors implements Actors {
           ])
           return seq
         }
-        return work({ ...stores, events: withAppend(stores.events, append) })
+        return work({ ...stores, events: withAppend(stores.events, append) }, finish)
       },
     )
     if (appended) this.#grown(did)
@@ -194,6 +198,26 @@ export class PostgresActors implements Actors {
     return placement.number
   }
 
+  /** Waits for whoever holds the actor, and holds it until the transaction ends, if it is the one with this number. */
+  async #holdAt(trx: Kysely<PostgresTables>, did: Did, number: number): Promise<void> {
+    try {
+      await SERVICE_STATEMENTS.run(trx, 'hold actor', { did, number }, (wanted) =>
+        serviceTables(trx)
+          .with('held', (query) =>
+            query.selectFrom('actor').select('id').where('did', '=', wanted.did).forUpdate(),
+          )
+          .selectFrom('held')
+          .select(oneOrFail)
+          .where('id', '=', wanted.number),
+      )
+    } catch (err) {
+      if (!(err instanceof StratosError && err.code === 'ConcurrentModification')) throw err
+      // Destroyed by another instance since we looked, and perhaps created again.
+      this.#placements.forget(did)
+      throw repoNotFound()
+    }
+  }
+
   async #inHeldActor<T>(
     did: Did,
     work: (trx: Kysely<PostgresTables>, number: number) => Promise<T>,
@@ -273,12 +297,10 @@ function serviceTables(db: Kysely<PostgresTables>): Kysely<ServiceTables> {
 
 /** Waits for whoever holds the actor, and holds it until the transaction ends. */
 async function lockActor(trx: Kysely<PostgresTables>, did: Did): Promise<Placement | null> {
-  const row = await serviceTables(trx)
-    .selectFrom('actor')
-    .select(['id', 'version'])
-    .where('did', '=', did)
-    .forUpdate()
-    .executeTakeFirst()
+  const { rows } = await SERVICE_STATEMENTS.run(trx, 'lock actor', did, (wanted) =>
+    serviceTables(trx).selectFrom('actor').select(['id', 'version']).where('did', '=', wanted).forUpdate(),
+  )
+  const [row] = rows
   return row === undefined ? null : { number: row.id, version: row.version }
 }
 

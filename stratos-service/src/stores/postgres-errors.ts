@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { StratosError } from 'stratos-core'
+import { NOT_ONE } from './one-or-fail.ts'
 
 /**
  * Postgres refused a statement. Says which kind of rule was broken and where, but not by what: the server's own message
@@ -33,6 +34,8 @@ export function translateError(err: unknown): Error {
     // Postgres cannot keep the character NUL in text, and nothing that is kept contains it.
     if (err.code === NOT_IN_ENCODING)
       return new StratosError('InvalidRequest', 'text must not contain the character NUL')
+    if (err.code === NOT_ONE)
+      return new StratosError('ConcurrentModification', 'something changed in the meantime')
     return new PostgresError(err)
   }
   // A mistake of ours, such as a value that cannot be sent, comes as one of these; all else is about the connection.

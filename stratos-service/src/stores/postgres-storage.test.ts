@@ -243,6 +243,7 @@ describe('a server that goes away', () => {
     const began = Promise.withResolvers<void>()
     const kicked = Promise.withResolvers<void>()
     const write = actors.transact(did, async ({ events }) => {
+      await events.latestSeq()
       began.resolve()
       await kicked.promise
       return events.append(Buffer.from('lost'), 0)

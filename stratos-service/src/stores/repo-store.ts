@@ -10,14 +10,17 @@ import {
   type RepoStore,
   type Tid,
 } from 'stratos-core'
+import type { DialectTraits } from './dialect.ts'
 import { padded, pages, pieces } from './pages.ts'
 import type { ActorTables } from './schema.ts'
-import { Statements } from './statements.ts'
+import { oneOrFail } from './one-or-fail.ts'
+import { Statements, type Values } from './statements.ts'
 import { together } from './transaction.ts'
 
 export class SqlRepoStore implements RepoStore {
   readonly #db: Kysely<ActorTables>
   readonly #repo: number
+  readonly #traits: DialectTraits
   readonly #statements: Statements
   readonly #onRemoval: () => void
 
@@ -25,11 +28,13 @@ export class SqlRepoStore implements RepoStore {
   constructor(
     db: Kysely<ActorTables>,
     repo: number,
+    traits: DialectTraits,
     statements = new Statements(),
     onRemoval: () => void = () => undefined,
   ) {
     this.#db = db
     this.#repo = repo
+    this.#traits = traits
     this.#statements = statements
     this.#onRemoval = onRemoval
   }
@@ -149,6 +154,10 @@ export class SqlRepoStore implements RepoStore {
 
   async #moveHead(previous: RepoHead | null, next: RepoHead): Promise<void> {
     const head = { cid: formatCid(next.cid), rev: next.rev, data: formatCid(next.data) }
+    if (previous !== null && this.#traits.failsInVain) {
+      await this.#updateHeadOrFail({ head, repo: this.#repo, previous: formatCid(previous.cid) })
+      return
+    }
     const { numAffectedRows } =
       previous === null
         ? await this.#insertHead(head)
@@ -156,6 +165,7 @@ export class SqlRepoStore implements RepoStore {
     if (numAffectedRows !== 1n)
       throw new StratosError('ConcurrentModification', 'the repo changed in the meantime')
   }
+
   #insertHead(head: { cid: string; rev: string; data: string }) {
     const db = this.#db
     return this.#statements.run(db, 'insert head', { repo: this.#repo, ...head }, (row) =>
@@ -166,10 +176,35 @@ export class SqlRepoStore implements RepoStore {
     )
   }
 
-  #updateHead(move: { head: { cid: string; rev: string; data: string }; repo: number; previous: string }) {
+  #updateHead(move: HeadMove) {
     const db = this.#db
     return this.#statements.run(db, 'update head', move, ({ head, repo, previous }) =>
       db.updateTable('repo_head').set(head).where('repo', '=', repo).where('cid', '=', previous),
     )
   }
+
+  /** The same for a transaction whose end may be on its way already: divides by zero where there is no such head. */
+  async #updateHeadOrFail(move: HeadMove): Promise<void> {
+    const db = this.#db
+    await this.#statements.run(db, 'update head or fail', move, ({ head, repo, previous }) =>
+      db
+        .with('moved', (query) =>
+          query
+            .updateTable('repo_head')
+            .set(head)
+            .where('repo', '=', repo)
+            .where('cid', '=', previous)
+            .returning('repo'),
+        )
+        .selectFrom('moved')
+        .select(oneOrFail),
+    )
+  }
+}
+
+interface HeadMove {
+  readonly head: { readonly cid: string; readonly rev: string; readonly data: string }
+  readonly repo: number
+  readonly previous: string
+  readonly [name: string]: Values
 }

@@ -7,6 +7,7 @@ import {
   type ConnectionProvider,
   type DatabaseConnection,
   type Dialect,
+  type QueryExecutor,
 } from 'kysely'
 
 /** A connection that can begin and end transactions, as the connections of both dialects here can. */
@@ -49,23 +50,42 @@ export async function inTransactionAfter<DB, F, T>(
 }
 
 /**
- * As `inTransactionAfter`, for work that does not depend on what the first statement finds, and is therefore begun at
- * once. The connection answers in order, so the work sees what it would have seen after the first statement.
+ * As `inTransactionAfter`, for work that does not depend on what the first statement finds. The transaction begins when
+ * the work asks for its own first statement, and the three are sent together; until then no connection is taken up, however
+ * long the work computes. The connection answers in order, so the work sees what it would have seen after the first
+ * statement.
  *
- * @param confirm throws if the work was done in vain
+ * With `finish` the work says that it has asked for all its statements, whose answers it may still wait for. The end of the
+ * transaction is then sent along with them, so that all of it can be one round trip. It is carried out unless a statement
+ * has failed: whatever else must not be kept, the work has to find out before.
+ *
+ * @param first must fail if the work is done in vain; what it fails with is what the caller gets
  */
-export async function inTransactionBehind<DB, F, T>(
+export async function inTransactionBehind<DB, T>(
   db: Kysely<DB>,
-  first: (trx: Kysely<DB>) => Promise<F>,
-  confirm: (found: F) => void,
-  work: (trx: Kysely<DB>) => Promise<T>,
+  first: (trx: Kysely<DB>) => Promise<void>,
+  work: (trx: Kysely<DB>, finish: () => void) => Promise<T>,
 ): Promise<T> {
-  return run(db, async (trx, begun) => {
-    const confirmed = together([begun, first(trx)]).then(([, found]) => confirm(found))
-    // In this order: whether it was in vain says more than how it failed.
-    const [, result] = await together([confirmed, work(trx)])
-    return result
-  })
+  const executor = db.getExecutor()
+  const late = new LateLease()
+  const working = work(handleOver(executor, late), () => late.finish())
+  try {
+    await Promise.race([late.asked, working])
+    return await executor.provideConnection(async (connection) => {
+      assertTransactional(connection)
+      const begun = connection.begin()
+      const locked = first(handleOver(executor, new Lease(telling(connection, () => late.open(connection)))))
+      locked.catch((err: unknown) => late.refuse(err))
+      // In this order: whether it was in vain says more than how it failed.
+      const all = together([begun, locked, working]).then(([, , result]) => result)
+      return conclude(connection, late, all)
+    })
+  } catch (err) {
+    late.refuse(err)
+    // It may still be about to hear of that.
+    await Promise.allSettled([working])
+    throw err
+  }
 }
 
 async function run<DB, T>(
@@ -76,18 +96,42 @@ async function run<DB, T>(
   return executor.provideConnection(async (connection) => {
     assertTransactional(connection)
     const lease = new Lease(connection)
-    const trx = new Kysely<DB>({ ...PROPS, executor: executor.withConnectionProvider(lease) })
-    try {
-      const result = await work(trx, connection.begin())
-      lease.end()
-      await connection.commit()
-      return result
-    } catch (err) {
-      lease.end()
-      await connection.rollback()
-      throw err
-    }
+    return conclude(connection, lease, work(handleOver<DB>(executor, lease), connection.begin()))
   })
+}
+
+/** Ends a transaction as its work ends. */
+async function conclude<T>(
+  connection: TransactionalConnection,
+  lease: { end(): void; readonly committed?: Promise<void> | null },
+  working: Promise<T>,
+): Promise<T> {
+  try {
+    const result = await working
+    lease.end()
+    await (lease.committed ?? connection.commit())
+    return result
+  } catch (err) {
+    lease.end()
+    await connection.rollback()
+    throw err
+  }
+}
+
+function handleOver<DB>(executor: QueryExecutor, provider: ConnectionProvider): Kysely<DB> {
+  return new Kysely<DB>({ ...PROPS, executor: executor.withConnectionProvider(provider) })
+}
+
+/** The same connection, which tells when it has been given a statement. */
+function telling(connection: DatabaseConnection, given: () => void): DatabaseConnection {
+  return {
+    executeQuery: (query) => {
+      const answer = connection.executeQuery<never>(query)
+      given()
+      return answer
+    },
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+  }
 }
 
 /**
@@ -100,6 +144,62 @@ export async function together<const T extends readonly unknown[]>(
   const settled = await Promise.allSettled(statements)
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason
   return Promise.all(statements)
+}
+
+/** Lends a connection that there is later, and ends the transaction behind the last statement where it is told to. */
+class LateLease implements ConnectionProvider {
+  readonly #asked = Promise.withResolvers<void>()
+  readonly #opened = Promise.withResolvers<{ lease: Lease; connection: TransactionalConnection }>()
+  /** Statements that have been asked for but not given to the connection. */
+  #ahead = 0
+  #finished = false
+  #over = false
+  /** The end of the transaction, once it has been sent. */
+  committed: Promise<void> | null = null
+
+  constructor() {
+    // There may be nobody who waits for it.
+    this.#opened.promise.catch(() => undefined)
+  }
+
+  /** Resolves when there is need of a connection. */
+  get asked(): Promise<void> {
+    return this.#asked.promise
+  }
+
+  async provideConnection<T>(consumer: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
+    if (this.#finished || this.#over) throw new Error('the transaction is over')
+    this.#ahead += 1
+    this.#asked.resolve()
+    const { lease, connection } = await this.#opened.promise
+    return lease.provideConnection((lent) => consumer(telling(lent, () => this.#given(connection))))
+  }
+
+  open(connection: TransactionalConnection): void {
+    this.#opened.resolve({ lease: new Lease(connection), connection })
+  }
+
+  refuse(reason: unknown): void {
+    this.end()
+    this.#opened.reject(reason)
+  }
+
+  /** No further statements are taken. */
+  finish(): void {
+    this.#finished = true
+  }
+
+  end(): void {
+    this.#over = true
+  }
+
+  #given(connection: TransactionalConnection): void {
+    this.#ahead -= 1
+    if (!this.#finished || this.#ahead > 0 || this.committed !== null) return
+    this.committed = connection.commit()
+    // Whoever waits for the statements hears of what went wrong there first.
+    this.committed.catch(() => undefined)
+  }
 }
 
 /** Hands out one connection as often as asked, until it ends, and without the means to begin another transaction. */
