@@ -1,6 +1,7 @@
 import { parseDidKey, P256_JWT_ALG, verifySignature } from '@atproto/crypto'
 import { describe, expect, it } from 'vitest'
 import type { Actors, ActorStores } from '../storage/actors.ts'
+import type { RepoHead } from '../storage/repo-store.ts'
 import { block, entry, head, newActor, newDid } from './samples.ts'
 
 const NO_REPO = expect.objectContaining({ code: 'RepoNotFound' })
@@ -111,6 +112,50 @@ export function actorsContract(open: () => Actors): void {
       await expect(write).rejects.toThrow()
       expect(await texts(did)).toEqual([])
       expect(await open().read(did, ({ stubs }) => stubs.list(10))).toEqual([])
+    })
+
+    it('are kept when they say that they have asked for everything', async () => {
+      const did = await newActor(open())
+      const seq = await open().transact(did, async (stores, finish) => {
+        const appended = [append('one')(stores), append('two')(stores)]
+        finish?.()
+        return Promise.all(appended)
+      })
+      expect(seq).toEqual([1, 2])
+      expect(await texts(did)).toEqual(['one', 'two'])
+    })
+
+    it('end whole when a statement fails, also where they have said so', async () => {
+      const did = await newActor(open())
+      const twice = [entry('same', 'a')]
+      await open().transact(did, ({ records }) => records.apply({ created: twice, updated: [], deleted: [] }))
+      const write = open().transact(did, async ({ records, events }, finish) => {
+        const asked = [
+          events.append(utf8('half'), 0),
+          records.apply({ created: twice, updated: [], deleted: [] }),
+        ]
+        finish?.()
+        return Promise.all(asked)
+      })
+      await expect(write).rejects.toThrow()
+      expect(await texts(did)).toEqual([])
+      expect(await open().transact(did, append('kept'))).toBe(1)
+    })
+
+    it('end whole when the head is another one, also where they have said so', async () => {
+      const did = await newActor(open())
+      const [first, second] = [await head('first', 1), await head('second', 2)]
+      const none = { added: new Map<string, Uint8Array>(), removed: [], removedRecords: [] }
+      const move = (from: RepoHead, to: RepoHead) =>
+        open().transact(did, async ({ repo, events }, finish) => {
+          const asked = [repo.applyCommit(from, to, none), events.append(utf8(to.rev), 0)]
+          finish?.()
+          return Promise.all(asked)
+        })
+      await expect(move(second, first)).rejects.toMatchObject({ code: 'ConcurrentModification' })
+      await open().transact(did, ({ repo }) => repo.dropHead())
+      await expect(move(first, second)).rejects.toMatchObject({ code: 'ConcurrentModification' })
+      expect(await texts(did)).toEqual([])
     })
   })
 
