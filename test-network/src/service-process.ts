@@ -54,7 +54,11 @@ export class ServiceProcess {
       name: 'the service',
       module: new URL('../../stratos-service/src/main.ts', import.meta.url),
       // As in the container image.
-      nodeFlags: ['--max-semi-space-size=16', '--heap-growing-percent=30'],
+      nodeFlags: [
+        '--max-semi-space-size=16',
+        '--heap-growing-percent=30',
+        '--no-concurrent-array-buffer-sweeping',
+      ],
       env: { ...inheritedEnv(), ...this.settings() },
       onLine: (line) => {
         log.write(`${line}\n`)
