@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startAppView, type AppView } from './_util/appview.ts'
 import { accountOf, useNetwork } from './_util/network.ts'
 import { POST, post } from './_util/post.ts'
+import { startWebIdentity, type WebIdentity } from './_util/web-identity.ts'
 
 const PER_NETWORK = 100
 const PER_ACCOUNT = 400
@@ -13,12 +14,15 @@ const PER_SERVICE = 450
 const MAX_EXPORTS = 5
 
 let appview: AppView
+/** Another one. */
+let leaver: WebIdentity
 const network = useNetwork(async () => {
   appview = await startAppView()
+  leaver = await startWebIdentity()
   return {
     enrolled: true,
     serviceEnv: {
-      STRATOS_ALLOWED_APPVIEWS: appview.did,
+      STRATOS_ALLOWED_APPVIEWS: `${appview.did},${leaver.did}`,
       STRATOS_ANONYMOUS_READS_PER_MINUTE: String(PER_NETWORK),
       STRATOS_READS_PER_MINUTE: String(PER_ACCOUNT),
       STRATOS_SERVICE_READS_PER_MINUTE: String(PER_SERVICE),
@@ -27,7 +31,10 @@ const network = useNetwork(async () => {
     },
   }
 })
-afterAll(() => appview.close())
+afterAll(async () => {
+  appview.close()
+  await leaver.close()
+})
 
 const LIST = 'com.atproto.repo.listRecords'
 const clients = {} as Record<'alice' | 'bob' | 'carol', ProofClient>
@@ -150,6 +157,33 @@ it('LIM-005: whoever does not take what they ask for gets no more, and fills no 
   expect(residentBytes() - before).toBeLessThan(96 * 1024 * 1024)
   for (const socket of deaf) socket.destroy()
   await waitUntil('their end', async () => (await ask()) === 200)
+})
+
+it('whoever leaves before their export has begun keeps no place', async () => {
+  const nsid = 'zone.stratos.sync.getRepo'
+  const url = clients.bob.url(nsid, { did: accountOf(network(), 'bob').did })
+  const { json } = leaver.pages.get('/.well-known/did.json')?.(undefined as never, '') ?? { json: {} }
+  const gate = Promise.withResolvers<void>()
+  leaver.pages.set('/.well-known/did.json', () => ({ json, after: gate.promise }))
+  const begin = async (signal?: AbortSignal) => {
+    const exp = Math.floor(Date.now() / 1000) + 60
+    const token = await leaver.account.serviceJwt({ aud: network().serviceDid, lxm: nsid, exp })
+    const headers = { authorization: `Bearer ${token}` }
+    return fetch(url, { headers, ...(signal === undefined ? {} : { signal }) })
+  }
+  const leaving = new AbortController()
+  const left = Array.from({ length: 12 }, () => begin(leaving.signal).catch(() => undefined))
+  await waitUntil('looking for the key', () => leaver.asked.length > 0)
+  await sendRequest('GET', `${network().serviceUrl}/health`)
+  leaving.abort()
+  await Promise.all(left)
+  await sendRequest('GET', `${network().serviceUrl}/health`)
+  gate.resolve()
+  await waitUntil('an export', async () => {
+    const answer = await begin()
+    await answer.arrayBuffer()
+    return answer.status === 200
+  })
 })
 
 function residentBytes(): number {

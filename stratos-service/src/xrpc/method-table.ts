@@ -153,7 +153,12 @@ export class MethodTable {
               asker: askerOf(auth.credentials, this.#addressOf(req)),
               setHeader: (name, value) => res.setHeader(name, value),
             })
-            if (answer instanceof StreamedBody) return { encoding: answer.encoding, stream: answer.stream }
+            if (answer instanceof StreamedBody) {
+              if (!res.closed) return { encoding: answer.encoding, stream: answer.stream }
+              // Node begins no pipe to what has ended, and leaves open what it would have read from.
+              answer.stream.destroy()
+              return undefined as never
+            }
             send(res, answer)
             // It is sent. Before sending anything itself the server would try what kind of answer it is, which takes longer.
             return undefined as never
