@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { ReplayStore } from 'stratos-core'
+import { InGroups } from './in-groups.ts'
 import { padded } from './pages.ts'
 import type { ServiceTables } from './schema.ts'
 import { Statements } from './statements.ts'
@@ -10,12 +11,6 @@ const SWEEP_EVERY_MS = 30_000
 const AT_ONCE = 2
 const MAX_TOGETHER = 128
 
-interface Use {
-  readonly row: ServiceTables['replay']
-  readonly resolve: (isFirst: boolean) => void
-  readonly reject: (err: unknown) => void
-}
-
 /**
  * Identifiers that may be used once, in the service database and so shared by all instances. Those that come at the same
  * time are written together: every signed request has one.
@@ -24,9 +19,12 @@ export class SqlReplayStore implements ReplayStore {
   readonly #db: Kysely<ServiceTables>
   readonly #statements = new Statements()
   readonly #nowMs: () => number
+  readonly #uses = new InGroups<ServiceTables['replay'], boolean>({
+    atOnce: AT_ONCE,
+    maxTogether: MAX_TOGETHER,
+    carryOut: (rows) => this.#useAll(rows),
+  })
   #sweptAtMs = 0
-  #waiting: Use[] = []
-  #underWay = 0
 
   constructor(db: Kysely<ServiceTables>, nowMs: () => number) {
     this.#db = db
@@ -39,28 +37,13 @@ export class SqlReplayStore implements ReplayStore {
       this.#sweptAtMs = nowMs
       await this.#db.deleteFrom('replay').where('expires_at_ms', '<', nowMs).execute()
     }
-    const row = { key: hash('sha256', key, 'base64url'), expires_at_ms: expiresAtMs }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ row, resolve, reject })
-      void this.#write()
-    })
+    return this.#uses.ask({ key: hash('sha256', key, 'base64url'), expires_at_ms: expiresAtMs })
   }
 
-  async #write(): Promise<void> {
-    if (this.#underWay >= AT_ONCE) return
-    this.#underWay += 1
-    while (this.#waiting.length > 0) await this.#writeTogether(this.#waiting.splice(0, MAX_TOGETHER))
-    this.#underWay -= 1
-  }
-
-  async #writeTogether(uses: readonly Use[]): Promise<void> {
-    try {
-      const added = await this.#add(uses.map(({ row }) => row))
-      // Of two uses of one identifier the first one counts, also within one statement.
-      for (const { row, resolve } of uses) resolve(added.delete(row.key))
-    } catch (err) {
-      for (const { reject } of uses) reject(err)
-    }
+  async #useAll(rows: readonly ServiceTables['replay'][]): Promise<boolean[]> {
+    const added = await this.#add(rows)
+    // Of two uses of one identifier the first one counts, also within one statement.
+    return rows.map(({ key }) => added.delete(key))
   }
 
   /** @returns those that were not there before */
