@@ -142,6 +142,22 @@ export function actorsContract(open: () => Actors): void {
       expect(await open().transact(did, append('kept'))).toBe(1)
     })
 
+    it('end whole when something fails before it is a statement, also where they have said so', async () => {
+      const did = await newActor(open())
+      const write = open().transact(did, async ({ events }, finish) => {
+        const asked = [
+          events.append(utf8('half'), 0),
+          // No column holds that.
+          events.append(utf8('other half'), Symbol('never') as never),
+        ]
+        finish?.()
+        return Promise.all(asked)
+      })
+      await expect(write).rejects.toThrow()
+      expect(await texts(did)).toEqual([])
+      expect(await open().transact(did, append('kept'))).toBe(1)
+    })
+
     it('end whole when the head is another one, also where they have said so', async () => {
       const did = await newActor(open())
       const [first, second] = [await head('first', 1), await head('second', 2)]

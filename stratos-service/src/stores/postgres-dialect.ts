@@ -106,7 +106,11 @@ class PostgresConnection implements TransactionalConnection {
   }
 
   async commit(): Promise<void> {
-    const { command } = await this.#query('commit')
+    await this.commitAlong(() => true)
+  }
+
+  async commitAlong(wanted: () => boolean): Promise<void> {
+    const { command } = await translated(this.#session.queryLast('commit', wanted))
     // Postgres ends a transaction in which a statement has failed this way, and calls that a success.
     if (command !== 'COMMIT') throw new Error('the transaction had failed before it was committed')
   }
@@ -125,10 +129,14 @@ class PostgresConnection implements TransactionalConnection {
   }
 
   async #query(text: string, parameters?: readonly unknown[]): Promise<Answer> {
-    try {
-      return await this.#session.query(text, parameters)
-    } catch (err) {
-      throw translateError(err)
-    }
+    return translated(this.#session.query(text, parameters))
+  }
+}
+
+async function translated(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer
+  } catch (err) {
+    throw translateError(err)
   }
 }

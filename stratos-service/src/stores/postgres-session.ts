@@ -16,6 +16,8 @@ export class PostgresSession {
   readonly #prepared = new Map<string, Prepared>()
   readonly #seen = new Map<string, number>()
   #gathered: Asked[] = []
+  #last: { readonly asked: Asked; readonly wanted: () => boolean } | null = null
+  #scheduled = false
 
   constructor(client: pg.PoolClient) {
     this.#client = client
@@ -27,15 +29,36 @@ export class PostgresSession {
     const prepared = values.length > MAX_PARAMETERS ? null : this.#prepare(text)
     return new Promise((resolve, reject) => {
       this.#gathered.push({ text, values, prepared, resolve, reject })
-      // Runs when all promises that can go on have done so.
-      if (this.#gathered.length === 1) process.nextTick(() => this.#send())
+      this.#schedule()
+    })
+  }
+
+  /** Adds a statement behind all that are asked for at the same time, if it is still wanted when they are sent. */
+  async queryLast(text: string, wanted: () => boolean): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#last = { asked: { text, values: [], prepared: this.#prepare(text), resolve, reject }, wanted }
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // Runs when all promises that can go on have done so: also those that tell that something has failed.
+    process.nextTick(() => {
+      this.#scheduled = false
+      this.#send()
     })
   }
 
   #send(): void {
-    const batch = new PostgresBatch(this.#gathered, this.#client)
+    const asked = this.#gathered
+    const last = this.#last
     this.#gathered = []
-    this.#client.query(batch)
+    this.#last = null
+    if (last?.wanted() === true) asked.push(last.asked)
+    else last?.asked.reject(new Error('a statement is not wanted any more'))
+    if (asked.length > 0) this.#client.query(new PostgresBatch(asked, this.#client))
   }
 
   #prepare(text: string): Prepared | null {

@@ -15,6 +15,12 @@ export interface TransactionalConnection extends DatabaseConnection {
   begin(): Promise<void>
   /** @throws if what was done is not durable */
   commit(): Promise<void>
+  /**
+   * Sends the commit along with what is sent at the end of this turn of the event loop, if it is still wanted then.
+   *
+   * @throws also if it was not
+   */
+  commitAlong?(wanted: () => boolean): Promise<void>
   rollback(): Promise<void>
 }
 
@@ -56,8 +62,8 @@ export async function inTransactionAfter<DB, F, T>(
  * statement.
  *
  * With `finish` the work says that it has asked for all its statements, whose answers it may still wait for. The end of the
- * transaction is then sent along with them, so that all of it can be one round trip. It is carried out unless a statement
- * has failed: whatever else must not be kept, the work has to find out before.
+ * transaction is then sent along with them, so that all of it can be one round trip. It is carried out unless the work fails
+ * before they are sent, or a statement does: whatever else must not be kept, the work has to find out before.
  *
  * @param first must fail if the work is done in vain; what it fails with is what the caller gets
  */
@@ -69,6 +75,8 @@ export async function inTransactionBehind<DB, T>(
   const executor = db.getExecutor()
   const late = new LateLease()
   const working = work(handleOver(executor, late), () => late.finish())
+  // At once: the end of the transaction may be about to be sent.
+  working.catch((err: unknown) => late.refuse(err))
   try {
     await Promise.race([late.asked, working])
     return await executor.provideConnection(async (connection) => {
@@ -153,6 +161,7 @@ class LateLease implements ConnectionProvider {
   /** Statements that have been asked for but not given to the connection. */
   #ahead = 0
   #finished = false
+  #failed = false
   #over = false
   /** The end of the transaction, once it has been sent. */
   committed: Promise<void> | null = null
@@ -172,7 +181,13 @@ class LateLease implements ConnectionProvider {
     this.#ahead += 1
     this.#asked.resolve()
     const { lease, connection } = await this.#opened.promise
-    return lease.provideConnection((lent) => consumer(telling(lent, () => this.#given(connection))))
+    try {
+      return await lease.provideConnection((lent) => consumer(telling(lent, () => this.#given(connection))))
+    } catch (err) {
+      // Perhaps before it was sent, and then the server knows nothing of it.
+      this.#failed = true
+      throw err
+    }
   }
 
   open(connection: TransactionalConnection): void {
@@ -195,8 +210,8 @@ class LateLease implements ConnectionProvider {
 
   #given(connection: TransactionalConnection): void {
     this.#ahead -= 1
-    if (!this.#finished || this.#ahead > 0 || this.committed !== null) return
-    this.committed = connection.commit()
+    if (!this.#finished || this.#ahead > 0 || connection.commitAlong === undefined) return
+    this.committed = connection.commitAlong(() => !this.#over && !this.#failed)
     // Whoever waits for the statements hears of what went wrong there first.
     this.committed.catch(() => undefined)
   }
