@@ -55,7 +55,7 @@ export class ServiceProcess {
       module: new URL('../../stratos-service/src/main.ts', import.meta.url),
       // As in the container image.
       nodeFlags: [
-        '--max-semi-space-size=16',
+        '--max-semi-space-size=8',
         '--heap-growing-percent=30',
         '--no-concurrent-array-buffer-sweeping',
       ],
