@@ -9,9 +9,8 @@ import {
   type QueryResult,
 } from 'kysely'
 import type pg from 'pg'
-import type { Answer } from './postgres-batch.ts'
 import { translateError, unavailable } from './postgres-errors.ts'
-import { PostgresSession } from './postgres-session.ts'
+import { PostgresSession, type Answer } from './postgres-session.ts'
 import type { TransactionalConnection } from './transaction.ts'
 
 /**
@@ -94,7 +93,7 @@ class PostgresConnection implements TransactionalConnection {
     const { command, rowCount, rows } = await this.#query(sql, parameters)
     // Whoever asks knows of what their rows are made.
     const found = rows as R[]
-    return CHANGES.has(command) ? { rows: found, numAffectedRows: BigInt(rowCount) } : { rows: found }
+    return CHANGES.has(command) ? { rows: found, numAffectedRows: BigInt(rowCount ?? 0) } : { rows: found }
   }
 
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
