@@ -28,7 +28,8 @@ export interface Actors {
 
   /**
    * Runs `work` in one transaction that holds the repo against every other writer, on all instances, and is durable when
-   * the promise resolves. A throw rolls everything back.
+   * the promise resolves. A throw of `work` rolls everything back; when the disk or the connection fails at the very end, it
+   * may be there all the same, with everything that belongs to it.
    *
    * It holds the repo from its first query on, so whatever needs to be alone must not happen before.
    *

@@ -5,6 +5,7 @@ import {
   type Actors,
   type ActorStores,
   type AtUri,
+  type BlockSpool,
   type CarLimits,
   type Did,
   type OpenSpool,
@@ -81,12 +82,11 @@ export class ImportRepo {
   ): Promise<ImportResult> {
     const { did } = author
     if (!mayWrite(author, did).allow) throw new StratosError('NotEnrolled', 'you are not enrolled here')
-    const { actors, policy, openSpool, slots, limits } = this.#parts
+    const { actors, policy, slots, limits } = this.#parts
     const map = parseBoundaryMap(options.map, author, policy)
     return slots.run(did, async () => {
       await actors.read(did, getEmptyHead)
-      const [blocks, plan] = await Promise.all([openSpool.blocks(), openSpool.pieces()])
-      try {
+      return this.#withSpools(async (blocks, plan) => {
         const archive = await RepoArchive.receive(body, did, blocks, limits)
         if (options.source !== undefined) await this.#verifySource(archive, did, options.source)
         const rules = new ImportPolicy({ archive, author, map, ...this.#parts })
@@ -98,10 +98,23 @@ export class ImportRepo {
           reason,
         }))
         return { imported: accepted, skipped: listed, skippedCount: skipped }
-      } finally {
-        await Promise.all([blocks.close(), plan.close()])
-      }
+      })
     })
+  }
+
+  async #withSpools<T>(work: (blocks: BlockSpool, plan: PieceSpool) => Promise<T>): Promise<T> {
+    const { openSpool } = this.#parts
+    const blocks = await openSpool.blocks()
+    try {
+      const plan = await openSpool.pieces()
+      try {
+        return await work(blocks, plan)
+      } finally {
+        await plan.close()
+      }
+    } finally {
+      await blocks.close()
+    }
   }
 
   async #verifySource(archive: RepoArchive, did: Did, source: Did): Promise<void> {

@@ -6,7 +6,11 @@ import { newActor } from 'stratos-core/testing'
 import { waitUntil } from 'test-network'
 import { describe, expect, it } from 'vitest'
 import { describeEachDatabase, settingsOf } from '../../tests/_util/databases.ts'
+import { NO_MASTER_KEYS } from '../config/vault.ts'
+import { createLogger } from '../logger.ts'
 import { openStorage, type Storage } from './open-storage.ts'
+import { openSqliteStorage } from './sqlite-storage.ts'
+import { syncFile } from './sync-file.ts'
 
 const ALL = { limit: 1_000, maxBytes: 1_000_000, tagged: [] }
 const utf8 = (text: string): Uint8Array => Buffer.from(text)
@@ -127,4 +131,33 @@ describe('the feed of the service on SQLite', () => {
       rmSync(directory, { recursive: true })
     }
   })
+})
+
+it('the feed of the service has what was committed although the disk failed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'stratos-failing-'))
+  let failing = false
+  const sync = async (fd: number) => {
+    if (failing) throw new Error('EIO')
+    await syncFile(fd)
+  }
+  const settings = { dataDir: directory, openActors: 10, masterKeys: NO_MASTER_KEYS }
+  const storage = await openSqliteStorage(settings, Date.now, createLogger('silent'), sync)
+  try {
+    const did = await newActor(storage.actors)
+    await append(storage, did)
+    // Whoever reads an older state keeps the log from being moved.
+    const reader = await storage.actors.openSnapshot(did)
+    failing = true
+    await expect(append(storage, did)).rejects.toThrow('cannot be brought to the disk')
+    failing = false
+    await reader.close()
+    expect(await append(storage, did)).toBe(3)
+    await waitUntil('all have a place', async () => {
+      return (await entriesOf(storage.feeds.service, [did])).length === 3
+    })
+    expect(placesOf(await entriesOf(storage.feeds.service, [did]), did)).toEqual([1, 2, 3])
+  } finally {
+    await storage.close()
+    rmSync(directory, { recursive: true })
+  }
 })

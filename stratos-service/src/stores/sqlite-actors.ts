@@ -24,12 +24,12 @@ import { actorMigrations } from './migrations/actor.ts'
 import { OpenSnapshots } from './open-snapshots.ts'
 import { deleteActor, insertActor, Placements } from './placements.ts'
 import { rewriteFile } from './rewrite-file.ts'
+import type { SqliteOptions } from './sqlite-dialect.ts'
 import type { SqliteSequencer } from './sqlite-sequencer.ts'
 import { indexOf, withAppend } from './watched-events.ts'
 import type { ActorTables, ServiceTables } from './schema.ts'
 import { emptyLog, openSqlite } from './sqlite-database.ts'
 import { Statements } from './statements.ts'
-import { syncFile } from './sync-file.ts'
 import { inTransaction } from './transaction.ts'
 
 // An open actor costs four file descriptors and, with these, about a third of a MiB; more if it has many records.
@@ -60,8 +60,9 @@ export interface SqliteActorsOptions {
   readonly vault: Vault
   /** How many databases may be open. */
   readonly maxOpen: number
+  readonly sync: SqliteOptions['sync']
   /** Gives commits their places in the feed of the service. */
-  readonly sequencer: Pick<SqliteSequencer, 'mark' | 'push' | 'forget'>
+  readonly sequencer: Pick<SqliteSequencer, 'mark' | 'push' | 'lookBehind' | 'forget'>
   /** Told when an actor's feed has grown. */
   readonly grown: (did: Did) => void
   readonly onError: (err: unknown) => void
@@ -76,6 +77,7 @@ export class SqliteActors implements Actors {
   readonly #root: string
   readonly #service: Kysely<ServiceTables>
   readonly #vault: Vault
+  readonly #sync: SqliteOptions['sync']
   readonly #placements: Placements
   readonly #statements = new Statements()
   readonly #sequencer: SqliteActorsOptions['sequencer']
@@ -93,6 +95,7 @@ export class SqliteActors implements Actors {
     this.#sequencer = options.sequencer
     this.#grown = options.grown
     this.#vault = vault
+    this.#sync = options.sync
     // Nobody else uses the data directory.
     this.#placements = new Placements(service, { freshMs: Infinity, nowMs })
     this.#pool = new HandlePool({
@@ -130,19 +133,26 @@ export class SqliteActors implements Actors {
   async transact<T>(did: Did, work: (stores: ActorStores) => Promise<T>): Promise<T> {
     let removed = false
     const appended: IndexedEvent[] = []
-    const result = await this.#pool.use(did, async ({ db, number }) => {
-      const result = await inTransaction(db, (trx) =>
-        work(this.#watchedStores(trx, did, number, appended, () => (removed = true))),
-      )
-      for (const event of appended) this.#sequencer.push(did, event)
-      return result
-    })
-    if (removed) {
-      this.#logs.soon(did)
-      this.#rewrites.soon(did)
+    try {
+      return await this.#pool.use(did, async ({ db, number }) => {
+        const result = await inTransaction(db, (trx) =>
+          work(this.#watchedStores(trx, did, number, appended, () => (removed = true))),
+        )
+        for (const event of appended) this.#sequencer.push(did, event)
+        return result
+      })
+    } catch (err) {
+      // It may have been committed all the same: then it was the disk that failed.
+      const [first] = appended
+      if (first !== undefined) this.#sequencer.lookBehind(did, first.seq - 1)
+      throw err
+    } finally {
+      if (removed) {
+        this.#logs.soon(did)
+        this.#rewrites.soon(did)
+      }
+      if (appended.length > 0) this.#grown(did)
     }
-    if (appended.length > 0) this.#grown(did)
-    return result
   }
 
   /** Over a connection of its own: with a write-ahead log, readers and the writer do not wait for each other. */
@@ -258,7 +268,7 @@ export class SqliteActors implements Actors {
 
   #connect(did: Did): Promise<Kysely<ActorTables>> {
     const file = join(this.#directory(did), FILE)
-    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS, sync: syncFile }
+    const options = { file, cacheKiB: CACHE_KIB, maxStatements: MAX_STATEMENTS, sync: this.#sync }
     return openSqlite<ActorTables>(options, actorMigrations(SQLITE))
   }
 

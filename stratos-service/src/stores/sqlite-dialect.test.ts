@@ -93,6 +93,8 @@ describe.each([
     const writing = write(1)
     expect(await isOver(writing)).toBe(false)
     disk.fail()
+    expect(await isOver(writing)).toBe(false)
+    disk.finish()
     await writing
     // It is in the database itself, so that the log can be missed.
     const copy = join(directory, 'copy.sqlite')
@@ -113,7 +115,10 @@ describe.each([
     await expect(ids()).rejects.toThrow('cannot be brought to the disk')
     await expect(insertInTransaction(2)).rejects.toThrow('cannot be brought to the disk')
     reader.close()
-    expect(await ids()).toEqual([1])
+    const reading = ids()
+    expect(await isOver(reading)).toBe(false)
+    disk.finish()
+    expect(await reading).toEqual([1])
   })
 })
 

@@ -39,6 +39,8 @@ export function sqliteDialect(options: SqliteOptions): Dialect {
   }
 }
 
+const BUSY_TIMEOUT = 'busy_timeout = 5000'
+
 class SqliteDriver implements Driver {
   readonly #options: SqliteOptions
   #connection: SqliteConnection | null = null
@@ -52,7 +54,7 @@ class SqliteDriver implements Driver {
     db.pragma('journal_mode = WAL')
     // A commit is durable all the same: see `SqliteConnection`.
     db.pragma('synchronous = NORMAL')
-    db.pragma('busy_timeout = 5000')
+    db.pragma(BUSY_TIMEOUT)
     db.pragma('foreign_keys = ON')
     // A deleted record must not linger in free pages.
     db.pragma('secure_delete = ON')
@@ -109,7 +111,7 @@ class SqliteConnection implements TransactionalConnection {
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    if (this.#uncertain) this.#settle()
+    if (this.#uncertain) await this.#settle()
     const kept = parameters.length > 0 && parameters.length <= MAX_KEPT_PARAMETERS
     const statement = kept ? this.#keptStatement(sql) : this.#db.prepare(sql)
     const result = run<R>(statement, parameters)
@@ -122,7 +124,7 @@ class SqliteConnection implements TransactionalConnection {
   }
 
   async begin(): Promise<void> {
-    if (this.#uncertain) this.#settle()
+    if (this.#uncertain) await this.#settle()
     this.#keptStatement('begin immediate').run()
   }
 
@@ -144,27 +146,41 @@ class SqliteConnection implements TransactionalConnection {
 
   async #makeDurable(): Promise<void> {
     this.#uncertain = true
-    // SQLite keeps no locks on this file that closing it could end. Not every system brings one to its disk that is open for
-    // reading alone.
-    this.#log ??= openSync(`${this.#db.name}-wal`, 'r+')
     try {
-      await this.#options.sync(this.#log)
+      await this.#syncLog()
       this.#uncertain = false
     } catch {
-      this.#settle()
+      await this.#settle()
     }
   }
 
+  async #syncLog(): Promise<void> {
+    // SQLite keeps no locks on this file that closing it could end. Not every system brings one to its disk that is open for
+    // reading alone.
+    this.#log ??= openSync(`${this.#db.name}-wal`, 'r+')
+    await this.#options.sync(this.#log)
+  }
+
   /**
-   * After the disk has failed once, a second try may succeed without having written anything. Moving all that is in the log
-   * to the database, and that to the disk, shows whether it is there.
+   * After the disk has failed once, a second try may succeed without having written anything. So everything in the log is
+   * moved to the database, and that to the disk; what the disk has of the log is not to be read after a crash.
    */
-  #settle(): void {
-    const [moved] = this.#db.pragma('wal_checkpoint(PASSIVE)') as Checkpoint[]
-    if (moved === undefined || moved.busy !== 0 || moved.checkpointed < moved.log) {
-      throw new Error('what was committed cannot be brought to the disk')
-    }
+  async #settle(): Promise<void> {
+    if (!this.#moveLog()) throw new Error('what was committed cannot be brought to the disk')
+    await this.#syncLog()
     this.#uncertain = false
+  }
+
+  /** @returns whether all of it could be moved; not while somebody reads an older state */
+  #moveLog(): boolean {
+    // Nobody else is to wait for them.
+    this.#db.pragma('busy_timeout = 0')
+    try {
+      const [outcome] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[]
+      return outcome?.busy === 0
+    } finally {
+      this.#db.pragma(BUSY_TIMEOUT)
+    }
   }
 
   #keptStatement(sql: string): Database.Statement {
@@ -179,13 +195,6 @@ class SqliteConnection implements TransactionalConnection {
     this.#statements.set(sql, statement)
     return statement
   }
-}
-
-/** What SQLite answers; `log` and `checkpointed` in pages. */
-interface Checkpoint {
-  readonly busy: number
-  readonly log: number
-  readonly checkpointed: number
 }
 
 function run<R>(statement: Database.Statement, parameters: readonly unknown[]): QueryResult<R> {

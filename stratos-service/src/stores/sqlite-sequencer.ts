@@ -93,6 +93,14 @@ export class SqliteSequencer {
     this.#schedule(this.#options.delayMs())
   }
 
+  /** Looks for events of an actor behind `seq`, of which it is not certain whether they are there. */
+  lookBehind(did: Did, seq: number): void {
+    // Those that wait in memory are read once more with them.
+    const [first] = this.#waiting.get(did) ?? []
+    this.#setBehind(did, first === undefined ? seq : Math.min(seq, first.seq - 1))
+    this.#schedule(RETRY_MS)
+  }
+
   /** Forgets an actor that is being destroyed, with the events that have no place yet. */
   async forget(did: Did): Promise<void> {
     await this.#queue(async () => {
@@ -216,8 +224,11 @@ export class SqliteSequencer {
 
   #readAgain(did: Did, events: readonly IndexedEvent[]): void {
     const [first] = events
-    if (first === undefined) return
-    this.#behind.set(did, Math.min(first.seq - 1, this.#behind.get(did) ?? Infinity))
+    if (first !== undefined) this.#setBehind(did, first.seq - 1)
+  }
+
+  #setBehind(did: Did, seq: number): void {
+    this.#behind.set(did, Math.min(seq, this.#behind.get(did) ?? Infinity))
   }
 
   async #unmarkIdle(idleMs: number): Promise<void> {

@@ -26,10 +26,11 @@ export async function openSqliteStorage(
   settings: { readonly dataDir: string; readonly openActors: number; readonly masterKeys: MasterKeys },
   nowMs: () => number,
   logger: Logger,
+  sync = syncFile,
 ): Promise<Storage> {
   const dataDir = await openDataDir(settings.dataDir)
   const file = join(dataDir.path, 'service.sqlite')
-  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200, sync: syncFile }
+  const options = { file, cacheKiB: 8 * 1024, maxStatements: 200, sync }
   const db = await openSqlite<ServiceTables>(options, serviceMigrations(SQLITE))
   const vault = new Vault(settings.masterKeys)
   const forms = new SecretForms(db)
@@ -51,6 +52,7 @@ export async function openSqliteStorage(
     service: db,
     vault,
     maxOpen: settings.openActors,
+    sync,
     sequencer,
     grown,
     onError: (err) => logger.warn({ err }, 'an actor database could not be closed'),

@@ -24,7 +24,12 @@ export class TemporaryFile {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const path = join(directory, randomUUID())
     const file = await open(path, 'wx+', 0o600)
-    await unlink(path)
+    try {
+      await unlink(path)
+    } catch (err) {
+      await file.close()
+      throw err
+    }
     return new TemporaryFile(file)
   }
 
